@@ -1,0 +1,14 @@
+import type { KeyId } from '../ids.ts'
+import type { ExternalId } from '../tenant.ts'
+
+/** Who is calling. An operator may do everything; a service key acts for any tenant it names; a user is one tenant. */
+export type Caller =
+  | { readonly kind: 'operator'; readonly keyId: KeyId }
+  | { readonly kind: 'service'; readonly keyId: KeyId; readonly project: string }
+  | { readonly kind: 'user'; readonly externalId: ExternalId }
+
+export interface IdentityVerifier {
+  /** Null when the credential is not of this verifier's kind, so that the next one is asked.
+   * @throws {BerthError} unauthenticated, identity_unavailable */
+  verify(credential: string, options: { signal: AbortSignal }): Promise<Caller | null>
+}

@@ -1,0 +1,188 @@
+import type { BerthId, KeyId, RunId, TenantId } from '../ids.ts'
+import type { Run, RunRequest, RunStatus } from '../run.ts'
+import type { Berth, BerthState, ExternalId, Receipt, Tenant, TenantState } from '../tenant.ts'
+
+/** Everything Berth must remember. One object per concern; every method is one transaction. */
+export interface Store extends AsyncDisposable {
+  readonly tenants: TenantStore
+  readonly berths: BerthStore
+  readonly runs: RunStore
+  readonly keys: KeyStore
+  /** Resolves when the database answers. @throws {BerthError} store_unavailable */
+  ping(options: { signal: AbortSignal }): Promise<void>
+}
+
+export interface Page<T> {
+  readonly entries: readonly T[]
+  /** Opaque; null on the last page. */
+  readonly nextCursor: string | null
+}
+
+export interface PageRequest {
+  readonly cursor: string | null
+  readonly limit: number
+}
+
+export interface HookEvent {
+  /** Unique per event of the provider; a second arrival changes nothing. */
+  readonly id: string
+}
+
+export interface SignUp {
+  readonly tenant: Tenant
+  /** Null only for `tombstone`. */
+  readonly berth: Berth | null
+  /** `created` now, `existing` already there, `tombstone` deleted earlier: it stays deleted. */
+  readonly outcome: 'created' | 'existing' | 'tombstone'
+}
+
+export interface TenantStore {
+  /**
+   * Idempotent on the external id, then on the event id. A new tenant gets a ready spare in the same transaction, or a
+   * row of a berth to provision when there is none. An existing tenant without a berth gets one too.
+   * @throws {BerthError} berth_cap_reached when a new berth row would exceed maxBerths
+   */
+  signUp(options: {
+    externalId: ExternalId
+    event: HookEvent | null
+    newTenantId: TenantId
+    newBerthId: BerthId
+    backend: string
+    cell: string
+    maxBerths: number
+    now: Date
+  }): Promise<SignUp>
+  /**
+   * Marks the tenant and its berths for deprovisioning. An unknown external id leaves a tombstone, since `user.deleted`
+   * may come before a late `user.created`. Idempotent.
+   */
+  requestDeletion(options: {
+    externalId: ExternalId
+    event: HookEvent | null
+    newTenantId: TenantId
+    now: Date
+  }): Promise<Tenant>
+  find(tenantId: TenantId): Promise<Tenant | null>
+  findByExternalId(externalId: ExternalId): Promise<Tenant | null>
+  list(options: PageRequest & { state: TenantState | null }): Promise<Page<Tenant>>
+  /** active ↔ suspended. Null when the tenant is in neither state. */
+  setSuspended(tenantId: TenantId, suspended: boolean): Promise<Tenant | null>
+  /** Deprovisioning tenants all of whose berths are deleted. */
+  listDeprovisioned(options: { limit: number }): Promise<readonly Tenant[]>
+  /** Writes the receipt, deletes runs, idempotency keys and the external id, and leaves a tombstone (a hash). */
+  finishDeprovision(tenantId: TenantId, receipt: Receipt, now: Date): Promise<void>
+}
+
+export interface Lease {
+  /** Random per process. */
+  readonly owner: string
+  readonly until: Date
+}
+
+export interface BerthStore {
+  /** A spare to provision. Null when maxSpares spares (ready or on the way) or maxBerths berths exist. */
+  insertSpare(options: {
+    newBerthId: BerthId
+    backend: string
+    cell: string
+    maxSpares: number
+    maxBerths: number
+    now: Date
+  }): Promise<Berth | null>
+  find(berthId: BerthId): Promise<Berth | null>
+  findByTenant(tenantId: TenantId): Promise<Berth | null>
+  list(options: PageRequest & { states: readonly BerthState[] | null }): Promise<Page<Berth>>
+  countByState(): Promise<Readonly<Record<BerthState, number>> & { readonly spare: number }>
+  /**
+   * Takes due work (provisioning or deprovisioning, not leased by another, nextAttemptAt passed) and leases it.
+   * Waiting tenants first, then deletions, then spares.
+   */
+  lease(options: {
+    lease: Lease
+    limit: number
+    now: Date
+  }): Promise<readonly (Berth & { readonly attempts: number })[]>
+  /** Moves on work that this owner still holds; false when the lease was lost, and then nothing is written. */
+  settle(
+    berthId: BerthId,
+    owner: string,
+    outcome:
+      | { readonly kind: 'ready'; readonly runnerVersion: number; readonly image: string; readonly now: Date }
+      | { readonly kind: 'deleted'; readonly report: Pick<Receipt, 'deleted' | 'verifiedAbsent'> }
+      | { readonly kind: 'retry'; readonly error: string; readonly nextAttemptAt: Date }
+      | { readonly kind: 'failed'; readonly error: string },
+  ): Promise<boolean>
+  /** What reconcile decides: a failed berth tries again, a berth nobody owns is deprovisioned, a lost one is made anew. */
+  setState(berthId: BerthId, from: readonly BerthState[], to: BerthState): Promise<boolean>
+}
+
+export interface StoredRun {
+  readonly run: Run
+  readonly tenantId: TenantId
+  readonly berthId: BerthId | null
+}
+
+export interface QueuedRun extends StoredRun {
+  readonly request: RunRequest
+  readonly attempts: number
+}
+
+export interface IdempotencyKey {
+  readonly key: string
+  /** sha256 of the canonical request. */
+  readonly requestHash: string
+  readonly expiresAt: Date
+}
+
+export type RunInsertion =
+  | { readonly outcome: 'created' }
+  /** The same key with the same body: the first run, whatever its state. */
+  | { readonly outcome: 'replayed'; readonly run: Run }
+  /** The same key with another body. */
+  | { readonly outcome: 'conflict' }
+
+export interface RunStore {
+  /** Durable when it resolves. With `lease` the inserting process executes it itself at once. */
+  insert(options: {
+    stored: StoredRun
+    request: RunRequest
+    idempotency: IdempotencyKey | null
+    lease: Lease | null
+  }): Promise<RunInsertion>
+  /** Finished synchronous runs, many in one commit; they may be lost by a crash, and docs say so. */
+  record(runs: readonly StoredRun[]): Promise<void>
+  /** Queued runs and runs whose lease ran out, oldest first. A run whose cancel was asked for is settled as canceled instead. */
+  lease(options: { lease: Lease; limit: number; now: Date }): Promise<readonly QueuedRun[]>
+  /** Writes progress or the end of a run that this owner still leases; extends the lease while not terminal. */
+  settle(runId: RunId, lease: Lease, stored: StoredRun): Promise<boolean>
+  /** Extends the leases of these runs and says which of them should be canceled. */
+  heartbeat(runIds: readonly RunId[], lease: Lease): Promise<{ readonly cancel: readonly RunId[] }>
+  /** Marks a run to be canceled; a queued one is canceled at once. Null when it is not this tenant's. */
+  requestCancel(tenantId: TenantId, runId: RunId, now: Date): Promise<Run | null>
+  find(tenantId: TenantId, runId: RunId): Promise<StoredRun | null>
+  /** Newest first. */
+  list(options: PageRequest & { tenantId: TenantId; status: RunStatus | null }): Promise<Page<Run>>
+  /** Deletes terminal runs and idempotency keys that are older; the ids let the caller delete their artifacts. */
+  deleteExpired(options: { before: Date; now: Date; limit: number }): Promise<readonly StoredRun[]>
+}
+
+export interface ServiceKey {
+  readonly id: KeyId
+  readonly name: string
+  readonly role: 'operator' | 'service'
+  /** For `service`: the identity project whose tenants it may act for. */
+  readonly project: string | null
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+export interface KeyStore {
+  /** `hash` is sha256 of the secret, hex. A second insert of the same hash changes nothing. */
+  insert(key: ServiceKey, hash: string): Promise<void>
+  findByHash(hash: string): Promise<ServiceKey | null>
+  list(): Promise<readonly ServiceKey[]>
+  revoke(keyId: KeyId, now: Date): Promise<ServiceKey | null>
+  /** Written behind, at most once a minute per key. */
+  touch(keyId: KeyId, now: Date): Promise<void>
+}

@@ -1,0 +1,50 @@
+import type { BerthId, RunId } from '../ids.ts'
+
+/** A folder inside one berth's prefix: the tenant's files, or the artifacts of one run. */
+export type FilePlace =
+  | { readonly berthId: BerthId; readonly area: 'files' }
+  | { readonly berthId: BerthId; readonly area: 'run'; readonly runId: RunId }
+
+export interface FileEntry {
+  readonly name: string
+  readonly bytes: number
+  readonly modifiedAt: Date
+  readonly sha256: string | null
+}
+
+export interface FilePage {
+  readonly entries: readonly FileEntry[]
+  readonly nextCursor: string | null
+}
+
+export interface FileContent {
+  readonly entry: FileEntry
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** Files of one berth, streamed. No name, whatever it contains, reaches outside the place. */
+export interface TenantFiles {
+  /** In order of names by UTF-16 units. */
+  list(place: FilePlace, options: { cursor: string | null; limit: number; signal: AbortSignal }): Promise<FilePage>
+  /**
+   * Durable when it resolves; a reader sees the old content or the new, never a part.
+   * @throws {BerthError} file_too_large when the body exceeds maxBytes; nothing is left behind
+   */
+  put(
+    place: FilePlace,
+    name: string,
+    body: AsyncIterable<Uint8Array>,
+    options: { maxBytes: number; signal: AbortSignal },
+  ): Promise<FileEntry>
+  get(place: FilePlace, name: string, options: { signal: AbortSignal }): Promise<FileContent | null>
+  /** True when there was such a file. */
+  delete(place: FilePlace, name: string, options: { signal: AbortSignal }): Promise<boolean>
+  /** A URL that the browser may use directly; null where the backend has none. */
+  presign(
+    place: FilePlace,
+    name: string,
+    options: { method: 'GET' | 'PUT'; signal: AbortSignal },
+  ): Promise<string | null>
+  /** Bytes that all files of the place take together. */
+  usedBytes(place: FilePlace, options: { signal: AbortSignal }): Promise<number>
+}
