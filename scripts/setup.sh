@@ -1,0 +1,102 @@
+#!/bin/sh
+# Sets up everything that Berth needs on a bare Debian or Ubuntu machine. Can run twice: what is there is left alone.
+# Usage: sh scripts/setup.sh [--for-tests]
+set -eu
+cd "$(dirname "$0")/.."
+
+for_tests=no
+case "${1:-}" in
+  --for-tests) for_tests=yes ;;
+  '') ;;
+  *) echo "setup: expected no argument or --for-tests, got \"$1\"" >&2; exit 2 ;;
+esac
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+stop() { printf 'setup: cannot go on: %s\n' "$1" >&2; printf 'setup: do this one thing, then start again: %s\n' "$2" >&2; exit 69; }
+digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+is_current() { [ -f ".cache/setup/$1" ] && [ "$(cat ".cache/setup/$1")" = "$2" ]; }
+mark() { mkdir -p .cache/setup && printf '%s' "$2" > ".cache/setup/$1"; }
+
+check_machine() {
+  [ "$(uname -s)" = Linux ] || stop "Berth runs on Linux, this is $(uname -s)" "use a Linux machine or a Linux virtual machine"
+  case "$(uname -m)" in
+    x86_64 | aarch64) ;;
+    *) stop "Berth runs on x86_64 and aarch64, this is $(uname -m)" "use a machine of one of these" ;;
+  esac
+  command -v npm > /dev/null || stop "npm is not there" "install Node.js 20 or newer with npm (apt-get install nodejs npm)"
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
+    stop "Node.js $(node --version) is too old to start the set-up" "install Node.js 20 or newer; Berth brings its own Node 24 from there"
+}
+
+# The first python3 that is new enough and can make a virtual environment.
+find_python() {
+  for candidate in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11; do
+    command -v "$candidate" > /dev/null 2>&1 || continue
+    "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || continue
+    command -v "$candidate"
+    return 0
+  done
+  return 1
+}
+
+has_postgres() {
+  command -v initdb > /dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1
+}
+
+missing_packages() {
+  find_python > /dev/null || printf 'python3 python3-venv '
+  command -v bwrap > /dev/null 2>&1 || printf 'bubblewrap '
+  command -v setpriv > /dev/null 2>&1 || printf 'util-linux '
+  [ "$for_tests" = no ] || has_postgres || printf 'postgresql '
+}
+
+install_system_packages() {
+  packages=$(missing_packages)
+  [ -n "$packages" ] || return 0
+  command -v apt-get > /dev/null 2>&1 || stop "these are missing and there is no apt-get: $packages" "install them with this machine's package tool"
+  as_root=''
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2> /dev/null || stop "installing system packages needs root" "sudo apt-get update && sudo apt-get install -y $packages"
+    as_root='sudo -n'
+  fi
+  say "installing system packages with apt-get: $packages"
+  mkdir -p .cache
+  $as_root apt-get update -qq > .cache/apt.log 2>&1 || stop "apt-get update failed (see .cache/apt.log)" "check this machine's network and package sources"
+  # shellcheck disable=SC2086 # the list is words on purpose
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >> .cache/apt.log 2>&1 ||
+    stop "apt-get install failed (see .cache/apt.log)" "apt-get install -y $packages"
+  find_python > /dev/null || stop "no Python of 3.11 or newer with venv was found" "use Debian 12, Ubuntu 24.04 or newer, or install Python 3.11"
+}
+
+install_node_packages() {
+  wanted=$(digest package.json package-lock.json)
+  if is_current npm "$wanted" && [ -x node_modules/.bin/node ]; then return 0; fi
+  say "installing Node 24 and the packages of package-lock.json with npm (about half a minute)"
+  # Not "npm ci": it refuses a lock file when a registry lacks the optional binaries of other platforms.
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
+  [ -x node_modules/.bin/node ] || stop "npm installed no Node 24" "npm install --no-save --foreground-scripts node@24"
+  mark npm "$wanted"
+}
+
+install_python_packages() {
+  requirements='runner-image/requirements.txt scripts/requirements-dev.txt'
+  [ "$for_tests" = yes ] || requirements=runner-image/requirements.txt
+  # shellcheck disable=SC2086 # the list is words on purpose
+  wanted=$(digest $requirements)
+  if { is_current "venv-$for_tests" "$wanted" || is_current venv-yes "$(digest runner-image/requirements.txt scripts/requirements-dev.txt)"; } &&
+    [ -x .venv/bin/python ]; then return 0; fi
+  python=$(find_python)
+  say "installing the Python packages with pinned hashes into .venv, with $("$python" --version) (about half a minute)"
+  "$python" -m venv .venv
+  for file in $requirements; do
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" >&2 ||
+      stop "pip could not install $file" "check that this machine reaches a Python package index"
+  done
+  mark "venv-$for_tests" "$wanted"
+}
+
+check_machine
+install_system_packages
+install_node_packages
+install_python_packages
+[ "$for_tests" = no ] || [ ! -f scripts/fetch-rie.sh ] || sh scripts/fetch-rie.sh
