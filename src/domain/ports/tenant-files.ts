@@ -39,6 +39,8 @@ export interface TenantFiles {
   get(place: FilePlace, name: string, options: { signal: AbortSignal }): Promise<FileContent | null>
   /** True when there was such a file. */
   delete(place: FilePlace, name: string, options: { signal: AbortSignal }): Promise<boolean>
+  /** Removes the place with all it holds and returns how many files that were; 0 when there was no such place. */
+  deleteAll(place: FilePlace, options: { signal: AbortSignal }): Promise<number>
   /** A URL that the browser may use directly; null where the backend has none. */
   presign(
     place: FilePlace,
