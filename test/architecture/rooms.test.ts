@@ -44,7 +44,11 @@ const importsIn = (file: string, text: string): Import[] => {
     const allTypes = listed.length > 0 && listed.every((name) => /^\s*(type\s|$)/.test(name))
     return { file, target, typeOnly: type !== undefined || allTypes }
   })
-  const others = [...text.matchAll(bare)].map(([, target, dynamic]) => ({ file, target: target ?? dynamic ?? '', typeOnly: false }))
+  const others = [...text.matchAll(bare)].map(([, target, dynamic]) => ({
+    file,
+    target: target ?? dynamic ?? '',
+    typeOnly: false,
+  }))
   return [...withNames, ...others]
 }
 
