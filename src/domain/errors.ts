@@ -310,6 +310,14 @@ export const errorTable = {
     'Another server uses this data directory',
     'Stop the other server, or set BERTH_DATA_DIR or DATABASE_URL.',
   ),
+  // Only the client and the CLI know this one: no server was there to answer.
+  server_unreachable: entry(
+    503,
+    'platform',
+    true,
+    'No Berth server answers',
+    'Start one with `berth serve`, or set BERTH_URL to where it is.',
+  ),
   unsupported: entry(
     501,
     'caller',
