@@ -102,6 +102,8 @@ export interface BerthStore {
     limit: number
     now: Date
   }): Promise<readonly (Berth & { readonly attempts: number })[]>
+  /** Extends what this owner still holds and answers with those; `until` = now hands them back. */
+  renew(berthIds: readonly BerthId[], lease: Lease): Promise<readonly BerthId[]>
   /** Moves on work that this owner still holds; false when the lease was lost, and then nothing is written. */
   settle(
     berthId: BerthId,

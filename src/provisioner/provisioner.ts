@@ -1,0 +1,97 @@
+import type { BerthId, TenantId } from '../domain/ids.ts'
+import type { Berths } from '../domain/ports/berths.ts'
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Events } from '../domain/ports/events.ts'
+import type { Fleet } from '../domain/ports/fleet.ts'
+import type { Ids } from '../domain/ports/ids.ts'
+import type { HookEvent, SignUp, Store } from '../domain/ports/store.ts'
+import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
+
+export interface ProvisionerDeps {
+  readonly store: Pick<Store, 'tenants' | 'berths'>
+  readonly berths: Berths
+  readonly fleet: Pick<Fleet, 'selfTest'>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly events: Events
+}
+
+export interface ProvisionerOptions {
+  readonly cell: string
+  /** Ready berths that wait for a sign-up. */
+  readonly spares: number
+  /** Rows of berths that may exist, spares included. */
+  readonly maxBerths: number
+  /** Berths made or destroyed at once. @default 4 */
+  readonly concurrency?: number
+  /** Tries to make a berth before it is `failed`; deleting never gives up. @default 5 */
+  readonly maxAttempts?: number
+  /** How long a killed process keeps its work from others. @default 30000 */
+  readonly leaseMs?: number
+  /** Looks for work this often, besides being woken by sign-ups. @default 3000 */
+  readonly pollMs?: number
+  /** How long `ensureBerth` waits for a berth on its way. @default 20000 */
+  readonly readyWaitMs?: number
+  /** How long a suspension by another process may go unnoticed here. @default 5000 */
+  readonly lookupTtlMs?: number
+}
+
+/** By Berth's own id, or by what the identity provider calls the tenant. */
+export type TenantReference = TenantId | ExternalId
+
+export interface TenantBerth {
+  readonly tenant: Tenant
+  readonly berth: Berth
+}
+
+export type ReconcileFinding = {
+  /**
+   * orphan: resources that no row owns · missing: a ready berth without resources · half_made: a berth that failed or is incomplete ·
+   * half_deleted: a deletion that has not ended · unowned: a ready berth of a deleted tenant · no_berth: an active tenant without a berth
+   */
+  readonly kind: 'orphan' | 'missing' | 'half_made' | 'half_deleted' | 'unowned' | 'no_berth'
+  readonly berthId: BerthId | null
+  readonly tenantId: TenantId | null
+  /** What closes the gap. */
+  readonly action: 'destroy' | 'provision' | 'deprovision' | 'wait'
+  /** False in a dry run and when the action failed. */
+  readonly done: boolean
+  readonly error: string | null
+}
+
+export interface ReconcileReport {
+  readonly applied: boolean
+  readonly resources: number
+  readonly rows: number
+  readonly tenants: number
+  readonly findings: readonly ReconcileFinding[]
+}
+
+/** Brings every tenant to exactly one ready berth, and leaves nothing of a deleted one. */
+export interface Provisioner {
+  /** Durable when it resolves; the berth is made behind it. @throws {BerthError} berth_cap_reached, store_unavailable */
+  signUp(externalId: ExternalId, event: HookEvent | null): Promise<SignUp>
+  /** Marks the tenant and its berths for deletion; an unknown one becomes a tombstone. Durable when it resolves. */
+  requestDeletion(externalId: ExternalId, event: HookEvent | null): Promise<Tenant>
+  /** Reads only. Null when nobody of that name ever signed up. Fresh from the store. */
+  find(who: TenantReference): Promise<{ readonly tenant: Tenant; readonly berth: Berth | null } | null>
+  /**
+   * The ready berth of an active tenant; signs up who is unknown and waits a while for a berth on its way. Answers from a cache of a few seconds.
+   * @throws {BerthError} not_found (a tenant id that nobody has), tenant_suspended, tenant_deleted, tenant_provisioning, provisioning_failed, berth_cap_reached
+   */
+  ensureBerth(who: TenantReference, options: { signal: AbortSignal }): Promise<TenantBerth>
+  /** @throws {BerthError} not_found, conflict */
+  suspend(tenantId: TenantId): Promise<Tenant>
+  /** @throws {BerthError} not_found, conflict */
+  resume(tenantId: TenantId): Promise<Tenant>
+  /** Compares rows with resources. Changes nothing unless `apply`. */
+  reconcile(options: {
+    apply: boolean
+    signal: AbortSignal
+    onFinding?: (finding: ReconcileFinding) => void
+  }): Promise<ReconcileReport>
+  /** Works until the signal is aborted, then hands its leases back and resolves. */
+  start(signal: AbortSignal): Promise<void>
+}
+
+export declare const createProvisioner: (deps: ProvisionerDeps, options: ProvisionerOptions) => Provisioner
