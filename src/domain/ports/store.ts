@@ -36,6 +36,12 @@ export interface SignUp {
   readonly outcome: 'created' | 'existing' | 'tombstone'
 }
 
+export type BerthReport = Pick<Receipt, 'deleted' | 'verifiedAbsent'>
+
+export interface DeprovisionedTenant extends Tenant {
+  readonly reports: readonly (BerthReport & { readonly berthId: BerthId })[]
+}
+
 export interface TenantStore {
   /**
    * Idempotent on the external id, then on the event id. A new tenant gets a ready spare in the same transaction, or a
@@ -64,11 +70,12 @@ export interface TenantStore {
   }): Promise<Tenant>
   find(tenantId: TenantId): Promise<Tenant | null>
   findByExternalId(externalId: ExternalId): Promise<Tenant | null>
+  /** Oldest first. */
   list(options: PageRequest & { state: TenantState | null }): Promise<Page<Tenant>>
   /** active ↔ suspended. Null when the tenant is in neither state. */
   setSuspended(tenantId: TenantId, suspended: boolean): Promise<Tenant | null>
-  /** Deprovisioning tenants all of whose berths are deleted. */
-  listDeprovisioned(options: { limit: number }): Promise<readonly Tenant[]>
+  /** Deprovisioning tenants all of whose berths are deleted, with what `settle` reported of each berth. */
+  listDeprovisioned(options: { limit: number }): Promise<readonly DeprovisionedTenant[]>
   /** Writes the receipt, deletes runs, idempotency keys and the external id, and leaves a tombstone (a hash). */
   finishDeprovision(tenantId: TenantId, receipt: Receipt, now: Date): Promise<void>
 }
@@ -91,6 +98,7 @@ export interface BerthStore {
   }): Promise<Berth | null>
   find(berthId: BerthId): Promise<Berth | null>
   findByTenant(tenantId: TenantId): Promise<Berth | null>
+  /** Oldest first. */
   list(options: PageRequest & { states: readonly BerthState[] | null }): Promise<Page<Berth>>
   countByState(): Promise<Readonly<Record<BerthState, number>> & { readonly spare: number }>
   /**
@@ -110,7 +118,7 @@ export interface BerthStore {
     owner: string,
     outcome:
       | { readonly kind: 'ready'; readonly runnerVersion: number; readonly image: string; readonly now: Date }
-      | { readonly kind: 'deleted'; readonly report: Pick<Receipt, 'deleted' | 'verifiedAbsent'> }
+      | { readonly kind: 'deleted'; readonly report: BerthReport }
       | { readonly kind: 'retry'; readonly error: string; readonly nextAttemptAt: Date }
       | { readonly kind: 'failed'; readonly error: string },
   ): Promise<boolean>
@@ -157,8 +165,14 @@ export interface RunStore {
   lease(options: { lease: Lease; limit: number; now: Date }): Promise<readonly QueuedRun[]>
   /** Writes progress or the end of a run that this owner still leases; extends the lease while not terminal. */
   settle(runId: RunId, lease: Lease, stored: StoredRun): Promise<boolean>
-  /** Extends the leases of these runs and says which of them should be canceled. */
-  heartbeat(runIds: readonly RunId[], lease: Lease): Promise<{ readonly cancel: readonly RunId[] }>
+  /**
+   * Extends the leases of these runs. Says which of them should be canceled, and which are lost: another owner has
+   * them, they are settled already, or their tenant is gone. Nothing is written for a lost one any more.
+   */
+  heartbeat(
+    runIds: readonly RunId[],
+    lease: Lease,
+  ): Promise<{ readonly cancel: readonly RunId[]; readonly lost: readonly RunId[] }>
   /** Marks a run to be canceled; a queued one is canceled at once. Null when it is not this tenant's. */
   requestCancel(tenantId: TenantId, runId: RunId, now: Date): Promise<Run | null>
   find(tenantId: TenantId, runId: RunId): Promise<StoredRun | null>
