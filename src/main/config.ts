@@ -1,0 +1,133 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { BerthError } from '../domain/errors.ts'
+import type { RunLimits } from '../domain/limits.ts'
+import { environmentSchema, type Environment } from './environment.ts'
+import { nearestWord } from './nearest-word.ts'
+import { settingOf } from './setting.ts'
+
+/** sysexits.h: the configuration is wrong. */
+export const EXIT_CONFIG = 78
+
+/** Read by the CLI and the client, so a server started from the same shell sees them too. */
+const clientVariables = [
+  'BERTH_API_KEY',
+  'BERTH_BASE_URL',
+  'BERTH_IDENTITY_TENANT',
+  'BERTH_KEY',
+  'BERTH_PYTHON',
+  'BERTH_TENANT',
+  'BERTH_TOKEN',
+  'BERTH_URL',
+]
+
+/**
+ * Reads the configuration from environment variables, once.
+ * @throws {BerthError} config_invalid with one entry in `errors` per variable
+ */
+export const parseConfig = (env: Readonly<Record<string, string | undefined>>) => {
+  // An empty variable is what `X=` in an env file gives; it means "not set".
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const unknown = unknownVariables(set)
+  const parsed = environmentSchema.safeParse(set)
+  const problems = [...unknown, ...(parsed.success ? contradictions(parsed.data) : describeIssues(parsed.error, set))]
+  if (!parsed.success || problems.length > 0) throw configInvalid(problems)
+  return deepFreeze(toConfig(parsed.data))
+}
+
+export type Config = ReturnType<typeof toConfig>
+
+const toConfig = (env: Environment) => ({
+  host: env.BERTH_HOST,
+  port: env.BERTH_PORT,
+  dataDir: resolve(env.BERTH_DATA_DIR),
+  databaseUrl: env.DATABASE_URL,
+  backend: env.BERTH_BACKEND,
+  trustProxyHops: env.BERTH_TRUST_PROXY_HOPS,
+  shutdownMs: env.BERTH_SHUTDOWN_SECONDS * 1000,
+  logLevel: env.BERTH_LOG_LEVEL,
+  operatorKey: env.BERTH_OPERATOR_KEY,
+  hookSecrets: env.BERTH_HOOK_SECRETS,
+  oidcIssuers: env.BERTH_OIDC_ISSUERS,
+  maxFileBytes: env.BERTH_MAX_FILE_BYTES,
+  maxTenantBytes: env.BERTH_MAX_TENANT_BYTES,
+  spares: env.BERTH_SPARES,
+  maxBerths: env.BERTH_MAX_BERTHS,
+  ratePerMinute: env.BERTH_RATE_PER_MINUTE,
+  concurrencyPerTenant: env.BERTH_CONCURRENCY_PER_TENANT,
+  queuePerTenant: env.BERTH_QUEUE_PER_TENANT,
+  runRetentionDays: env.BERTH_RUN_RETENTION_DAYS,
+  runLimits: toRunLimits(env),
+  maxTimeoutMs: env.BERTH_MAX_TIMEOUT_MS,
+  maxMemoryMiB: env.BERTH_MAX_MEMORY_MIB,
+  local: {
+    spares: env.BERTH_LOCAL_SPARES,
+    nodeSpares: env.BERTH_LOCAL_NODE_SPARES,
+    unsafe: env.BERTH_LOCAL_UNSAFE,
+  },
+})
+
+const toRunLimits = (env: Environment): RunLimits => ({
+  timeoutMs: env.BERTH_RUN_TIMEOUT_MS,
+  memoryMiB: env.BERTH_RUN_MEMORY_MIB,
+  maxSourceBytes: env.BERTH_MAX_SOURCE_BYTES,
+  maxPayloadBytes: env.BERTH_MAX_PAYLOAD_BYTES,
+  maxResultBytes: env.BERTH_MAX_RESULT_BYTES,
+  maxOutputBytes: env.BERTH_MAX_OUTPUT_BYTES,
+  maxInlineArtifactBytes: env.BERTH_MAX_INLINE_ARTIFACT_BYTES,
+  maxArtifactBytes: env.BERTH_MAX_ARTIFACT_BYTES,
+  maxArtifacts: env.BERTH_MAX_ARTIFACTS,
+  maxDiskBytes: env.BERTH_MAX_DISK_BYTES,
+  maxProcesses: env.BERTH_MAX_PROCESSES,
+})
+
+interface Problem {
+  readonly variable: string
+  readonly detail: string
+}
+
+const unknownVariables = (env: Readonly<Record<string, string | undefined>>): readonly Problem[] => {
+  const known = Object.keys(environmentSchema.shape)
+  return Object.keys(env)
+    .filter((name) => name.startsWith('BERTH_') && !known.includes(name) && !clientVariables.includes(name))
+    .map((variable) => {
+      const near = nearestWord(variable, known)
+      const hint = near === null ? 'take it out' : `did you mean ${near}?`
+      return { variable, detail: `there is no such setting; ${hint}` }
+    })
+}
+
+const describeIssues = (error: z.ZodError, env: Readonly<Record<string, string | undefined>>): readonly Problem[] =>
+  error.issues.map(({ path, message }) => {
+    const variable = String(path[0]) as keyof typeof environmentSchema.shape
+    const { secret } = settingOf(environmentSchema.shape[variable])
+    const got = secret === true ? 'a value that is not shown' : JSON.stringify(env[variable])
+    const expected = message.startsWith('expected') ? message : `expected ${message}`
+    return { variable, detail: `${expected}, got ${got}` }
+  })
+
+/** Settings that are fine alone and make no sense together. */
+const contradictions = (env: Environment): readonly Problem[] => {
+  const atMost = (low: keyof Environment, high: keyof Environment): readonly Problem[] =>
+    Number(env[low]) <= Number(env[high])
+      ? []
+      : [{ variable: low, detail: `expected at most ${high} (${String(env[high])}), got ${String(env[low])}` }]
+  return [
+    ...atMost('BERTH_RUN_TIMEOUT_MS', 'BERTH_MAX_TIMEOUT_MS'),
+    ...atMost('BERTH_RUN_MEMORY_MIB', 'BERTH_MAX_MEMORY_MIB'),
+    ...atMost('BERTH_MAX_FILE_BYTES', 'BERTH_MAX_TENANT_BYTES'),
+    ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
+  ]
+}
+
+const configInvalid = (problems: readonly Problem[]): BerthError =>
+  new BerthError('config_invalid', problems.map(({ variable, detail }) => `${variable}: ${detail}`).join('\n'), {
+    errors: problems.map(({ variable, detail }) => ({ pointer: `/${variable}`, detail })),
+  })
+
+const deepFreeze = <T>(value: T): T => {
+  // A Buffer's bytes cannot be frozen, and Object.freeze throws on it.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
+}
