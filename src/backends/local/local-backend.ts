@@ -1,0 +1,119 @@
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Berths } from '../../domain/ports/berths.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
+import type { Dispatch } from '../../domain/ports/dispatch.ts'
+import type { Events } from '../../domain/ports/events.ts'
+import type { Fleet } from '../../domain/ports/fleet.ts'
+import type { Ids } from '../../domain/ports/ids.ts'
+import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
+import { createBerthFolders } from './berth-folders.ts'
+import { createFolderFiles } from './folder-files.ts'
+import { sweepFolder } from './folder-walk.ts'
+import { type Layout, openLayout } from './layout.ts'
+import { createLocalDispatch } from './local-dispatch.ts'
+import { createLocalFleet } from './local-fleet.ts'
+import { RunnerProcess } from './runner-process.ts'
+
+export interface LocalBackendOptions {
+  /** Folder for everything; tenants' files lie below it. */
+  readonly dataDir: string
+  readonly events: Events
+  readonly clock: Clock
+  readonly ids: Ids
+  /** Rung of the sandbox ladder. @default the best that this machine offers */
+  readonly level?: string | null
+  /** Run code without a sandbox where none can be built. @default false */
+  readonly unsafe?: boolean
+  /** @default `.venv/bin/python` beside package.json */
+  readonly python?: string
+  /** @default the Node that runs the server */
+  readonly node?: string
+  /** Folder that holds the package `berth_runner`. @default `runner-image` beside package.json */
+  readonly runnerDir?: string
+  /** Sandboxes with Python that wait ready. @default 2 */
+  readonly spares?: number
+  /** Sandboxes with Node that wait ready; each takes about 20 MB. @default 2 */
+  readonly nodeSpares?: number
+  /** Runs after which the golden zygote is replaced. @default 1000 */
+  readonly recycleRuns?: number
+  /** Seconds after which the golden zygote is replaced. @default 600 */
+  readonly recycleSeconds?: number
+  /** Runs at once over all tenants. @default twice the cores, at least 2 */
+  readonly maxConcurrency?: number
+}
+
+export interface LocalBackend extends AsyncDisposable {
+  readonly berths: Berths
+  readonly dispatch: Dispatch
+  readonly fleet: Fleet
+  readonly files: TenantFiles
+}
+
+/** An upload that nobody has written to for so long belongs to a server that died. */
+const ABANDONED_UPLOAD_MS = 10 * 60_000
+/** Rungs that keep tenants apart; below them code runs unsandboxed and every answer says so. */
+const SANDBOX_LEVELS = ['namespaces', 'bubblewrap']
+
+const packageRoot = join(import.meta.dirname, '../../..')
+
+const withDefaults = (options: LocalBackendOptions) => ({
+  level: null,
+  unsafe: false,
+  python: join(packageRoot, '.venv/bin/python'),
+  node: process.execPath,
+  runnerDir: join(packageRoot, 'runner-image'),
+  spares: 2,
+  nodeSpares: 2,
+  recycleRuns: 1000,
+  recycleSeconds: 600,
+  maxConcurrency: Math.max(2, availableParallelism() * 2),
+  ...options,
+})
+type Settings = ReturnType<typeof withDefaults>
+
+const startRunner = (settings: Settings, layout: Layout): Promise<RunnerProcess> => {
+  const { python, runnerDir, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } =
+    settings
+  const config = {
+    level,
+    spares,
+    nodeSpares,
+    recycleRuns,
+    recycleSeconds,
+    maxConcurrency,
+    node,
+    allowUnsafe: unsafe,
+    scratchDir: layout.scratch,
+  }
+  return RunnerProcess.start({
+    command: { python, runnerDir, config },
+    events: settings.events,
+    clock: settings.clock,
+  })
+}
+
+/**
+ * Berths on this machine, no AWS: folders for files, one runner process, a fresh sandbox per run.
+ * @throws {BerthError} sandbox_unavailable with the remedy; config_invalid when the data directory is visible to runs
+ */
+export const createLocalBackend = async (options: LocalBackendOptions): Promise<LocalBackend> => {
+  const settings = withDefaults(options)
+  const visible = [dirname(dirname(settings.python)), settings.runnerDir, dirname(settings.node)]
+  const layout = await openLayout(settings.dataDir, visible)
+  await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
+  const runner = await startRunner(settings, layout)
+  const berths = createBerthFolders(layout)
+  const files = createFolderFiles(layout)
+  const dispatch = createLocalDispatch({ layout, runner, maxConcurrency: settings.maxConcurrency })
+  const fleet = createLocalFleet({
+    layout,
+    runner,
+    berths,
+    files,
+    dispatch,
+    ids: settings.ids,
+    sandboxLevels: SANDBOX_LEVELS,
+  })
+  return { berths, dispatch, fleet, files, [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose]() }
+}
