@@ -91,6 +91,20 @@ export const errorTable = {
     'The tenant was deleted',
     'A deleted tenant never comes back; sign up under a new id.',
   ),
+  request_timeout: entry(
+    408,
+    'caller',
+    true,
+    'The request did not arrive in time',
+    'Send the headers and the body without long pauses.',
+  ),
+  headers_too_large: entry(
+    431,
+    'caller',
+    false,
+    'The headers are larger than their limit',
+    'Send less than 16 KiB of headers.',
+  ),
   payload_too_large: entry(
     413,
     'limit',

@@ -64,10 +64,10 @@ const refused = (detail: string, cause?: unknown): BerthError =>
 /** Which issuer to check against, from claims that nobody has vouched for yet; the check itself repeats both. */
 const issuerOf = (trusted: readonly TrustedIssuer[], token: string): TrustedIssuer => {
   const claims = decode(token)
-  const audiences = [claims.aud].flat()
+  const audiences = new Set([claims.aud].flat())
   const ofIssuer = trusted.filter(({ issuer }) => issuer === claims.iss)
   if (ofIssuer.length === 0) throw refused('its issuer is not one that this server trusts')
-  const found = ofIssuer.find(({ audience }) => audiences.includes(audience))
+  const found = ofIssuer.find(({ audience }) => audiences.has(audience))
   if (found === undefined) throw refused('its audience is not this server')
   return found
 }

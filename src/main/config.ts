@@ -1,16 +1,16 @@
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { BerthError } from '../domain/errors.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import { environmentSchema, type Environment } from './environment.ts'
-import { nearestWord } from './nearest-word.ts'
+import { nearestWord } from '../domain/nearest-word.ts'
 import { settingOf } from './setting.ts'
 
 /** sysexits.h: the configuration is wrong. */
 export const EXIT_CONFIG = 78
 
 /** Read by the CLI and the client, so a server started from the same shell sees them too. */
-const clientVariables = [
+const clientVariables = new Set([
   'BERTH_API_KEY',
   'BERTH_BASE_URL',
   'BERTH_IDENTITY_TENANT',
@@ -19,7 +19,7 @@ const clientVariables = [
   'BERTH_TENANT',
   'BERTH_TOKEN',
   'BERTH_URL',
-]
+])
 
 /**
  * Reads the configuration from environment variables, once.
@@ -86,10 +86,12 @@ interface Problem {
   readonly detail: string
 }
 
+const isKnown = (name: string): boolean => Object.hasOwn(environmentSchema.shape, name) || clientVariables.has(name)
+
 const unknownVariables = (env: Readonly<Record<string, string | undefined>>): readonly Problem[] => {
   const known = Object.keys(environmentSchema.shape)
   return Object.keys(env)
-    .filter((name) => name.startsWith('BERTH_') && !known.includes(name) && !clientVariables.includes(name))
+    .filter((name) => name.startsWith('BERTH_') && !isKnown(name))
     .map((variable) => {
       const near = nearestWord(variable, known)
       const hint = near === null ? 'take it out' : `did you mean ${near}?`
@@ -106,12 +108,12 @@ const describeIssues = (error: z.ZodError, env: Readonly<Record<string, string |
     return { variable, detail: `${expected}, got ${got}` }
   })
 
+type NumberVariable = { [K in keyof Environment]: Environment[K] extends number ? K : never }[keyof Environment]
+
 /** Settings that are fine alone and make no sense together. */
 const contradictions = (env: Environment): readonly Problem[] => {
-  const atMost = (low: keyof Environment, high: keyof Environment): readonly Problem[] =>
-    Number(env[low]) <= Number(env[high])
-      ? []
-      : [{ variable: low, detail: `expected at most ${high} (${String(env[high])}), got ${String(env[low])}` }]
+  const atMost = (low: NumberVariable, high: NumberVariable): readonly Problem[] =>
+    env[low] <= env[high] ? [] : [{ variable: low, detail: `expected at most ${high} (${env[high]}), got ${env[low]}` }]
   return [
     ...atMost('BERTH_RUN_TIMEOUT_MS', 'BERTH_MAX_TIMEOUT_MS'),
     ...atMost('BERTH_RUN_MEMORY_MIB', 'BERTH_MAX_MEMORY_MIB'),
