@@ -1,0 +1,184 @@
+import { z } from 'zod'
+import { errorTable, type ErrorCode } from '../domain/errors.ts'
+import { berthIdSchema, keyIdSchema, runIdSchema, tenantIdSchema } from '../domain/ids.ts'
+import { runLimitsSchema } from '../domain/limits.ts'
+import { artifactSchema, languageSchema, runRequestSchema, runSchema, runStatusSchema } from '../domain/run.ts'
+import { berthStateSchema, receiptSchema, tenantStateSchema } from '../domain/tenant.ts'
+
+/** Shapes that travel. The ones that come in are checked with these; the ones that go out are described by them. */
+export const runWire = runSchema.meta({ id: 'Run', description: 'One execution of code for one tenant.' })
+export const artifactWire = artifactSchema.meta({ id: 'Artifact', description: 'A file that a run wrote to outputs/.' })
+export const receiptWire = receiptSchema.meta({
+  id: 'Receipt',
+  description: 'What a deletion removed, then looked for and did not find.',
+})
+export const runRequestWire = runRequestSchema.meta({ id: 'RunRequest', description: 'Code to run.' })
+
+const dateTime = z.iso.datetime()
+
+export const fileWire = z
+  .object({ name: z.string(), bytes: z.int().min(0), modifiedAt: dateTime, sha256: z.string().nullable() })
+  .meta({ id: 'File', description: "A file of the tenant; a run that names it finds it in its working directory." })
+
+export const berthWire = z
+  .object({
+    id: berthIdSchema,
+    state: berthStateSchema,
+    backend: z.string(),
+    cell: z.string(),
+    runnerVersion: z.int().nullable(),
+    image: z.string().nullable(),
+    lastError: z.string().nullable(),
+    createdAt: dateTime,
+    readyAt: dateTime.nullable(),
+    claimedAt: dateTime.nullable(),
+  })
+  .meta({ id: 'Berth', description: 'What one tenant has to run code in.' })
+
+const externalIdShape = {
+  project: z.string().min(1).max(128),
+  identityTenant: z.string().max(128),
+  uid: z.string().min(1).max(128),
+}
+
+export const externalIdWire = z
+  .object(externalIdShape)
+  .meta({ id: 'ExternalId', description: 'Who the tenant is to the identity provider. Any Unicode.' })
+
+export const newTenantWire = z
+  .strictObject({ ...externalIdShape, identityTenant: externalIdShape.identityTenant.default('') })
+  .meta({ id: 'NewTenant', description: 'Who the tenant is to the identity provider.' })
+
+export const tenantWire = z
+  .object({
+    id: tenantIdSchema,
+    externalId: externalIdWire.nullable(),
+    state: tenantStateSchema,
+    berth: berthWire.nullable(),
+    createdAt: dateTime,
+    deletedAt: dateTime.nullable(),
+  })
+  .meta({ id: 'Tenant', description: 'A user who owns a berth, as operators see it.' })
+
+export const limitsWire = z
+  .object({
+    run: runLimitsSchema,
+    maxTimeoutMs: z.int(),
+    maxMemoryMiB: z.int(),
+    ratePerMinute: z.int(),
+    concurrency: z.int(),
+    queue: z.int(),
+    maxFileBytes: z.int(),
+    maxTenantBytes: z.int(),
+  })
+  .meta({ id: 'Limits', description: 'What a run has by default, and what a tenant may use at most.' })
+export type Limits = z.infer<typeof limitsWire>
+
+export const meWire = z
+  .object({
+    caller: z.enum(['operator', 'service', 'user']),
+    tenant: z.object({ id: tenantIdSchema, state: tenantStateSchema, createdAt: dateTime }).nullable(),
+    berth: z
+      .object({ id: berthIdSchema, state: berthStateSchema, runnerVersion: z.int().nullable(), readyAt: dateTime.nullable() })
+      .nullable(),
+    limits: limitsWire,
+    usedBytes: z.int().min(0),
+    running: z.array(z.object({ id: runIdSchema, status: runStatusSchema, language: languageSchema, createdAt: dateTime })),
+  })
+  .meta({ id: 'Me', description: 'Who is calling, for which tenant, and what that tenant has.' })
+
+export const runtimesWire = z
+  .object({
+    languages: z.array(
+      z.object({ language: languageSchema, version: z.string(), packages: z.record(z.string(), z.string()) }),
+    ),
+    runner: z.object({ version: z.int(), image: z.string(), level: z.string() }),
+    warnings: z.array(z.string()),
+    capabilities: z.object({
+      streamsOutput: z.boolean(),
+      cancels: z.boolean(),
+      files: z.boolean(),
+      maxConcurrency: z.int(),
+    }),
+    limits: limitsWire,
+  })
+  .meta({ id: 'Runtimes', description: 'Languages, versions, packages and limits.' })
+
+const keyShape = {
+  id: keyIdSchema,
+  name: z.string(),
+  role: z.enum(['operator', 'service']),
+  project: z.string().nullable(),
+  createdAt: dateTime,
+  lastUsedAt: dateTime.nullable(),
+  revokedAt: dateTime.nullable(),
+}
+export const keyWire = z.object(keyShape).meta({ id: 'Key', description: 'A key, without its secret.' })
+export const newKeyAnswerWire = z
+  .object({ ...keyShape, secret: z.string() })
+  .meta({ id: 'NewKeyAnswer', description: 'The only answer that ever contains the secret.' })
+export const newKeyWire = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    role: z.enum(['operator', 'service']).default('service'),
+    project: z.string().min(1).max(128).optional(),
+  })
+  .refine(({ role, project }) => (role === 'service') === (project !== undefined), {
+    path: ['project'],
+    message: 'expected a project for the role "service" and none for "operator"',
+  })
+  .meta({ id: 'NewKey', description: 'A service key acts for the tenants of one identity project.' })
+
+export const hookWire = z
+  .strictObject({
+    type: z.enum(['user.created', 'user.deleted']),
+    timestamp: z.union([z.string(), z.number()]).optional(),
+    data: z.strictObject({ ...externalIdShape, identityTenant: externalIdShape.identityTenant.default('') }),
+  })
+  .meta({ id: 'IdentityHook', description: 'A user of the identity project came or went.' })
+export const hookAnswerWire = z
+  .object({ tenantId: tenantIdSchema, outcome: z.enum(['created', 'existing', 'tombstone', 'deleting']) })
+  .meta({ id: 'IdentityHookAnswer' })
+
+export const reconcileRequestWire = z.strictObject({ apply: z.boolean().default(false) }).meta({ id: 'ReconcileRequest' })
+export const reconcileReportWire = z
+  .object({
+    applied: z.boolean(),
+    resources: z.int(),
+    rows: z.int(),
+    tenants: z.int(),
+    findings: z.array(
+      z.object({
+        kind: z.enum(['orphan', 'missing', 'half_made', 'half_deleted', 'unowned', 'no_berth']),
+        berthId: berthIdSchema.nullable(),
+        tenantId: tenantIdSchema.nullable(),
+        action: z.enum(['destroy', 'provision', 'deprovision', 'wait']),
+        done: z.boolean(),
+        error: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'ReconcileReport', description: 'Where rows and resources differ, and what closes the gap.' })
+
+export const problemWire = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
+    category: z.enum(['user', 'limit', 'policy', 'platform', 'caller']),
+    retryable: z.boolean(),
+    remedy: z.string(),
+    requestId: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })
+
+export const pageOf = (entry: z.ZodType) => z.object({ data: z.array(entry), nextCursor: z.string().nullable() })
+
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().min(1).max(1024).optional(),
+}
