@@ -1,0 +1,1 @@
+"""What happens inside the process that executes a tenant's code."""
