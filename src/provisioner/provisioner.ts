@@ -1,11 +1,16 @@
 import type { BerthId, TenantId } from '../domain/ids.ts'
 import type { Berths } from '../domain/ports/berths.ts'
+import { BerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { HookEvent, SignUp, Store } from '../domain/ports/store.ts'
 import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
+import { createBerthLookup } from './berth-lookup.ts'
+import { createBerthWork } from './berth-work.ts'
+import { reconcile } from './reconcile.ts'
+import { createSignUps } from './sign-ups.ts'
 
 export interface ProvisionerDeps {
   readonly store: Pick<Store, 'tenants' | 'berths'>
@@ -34,6 +39,8 @@ export interface ProvisionerOptions {
   readonly readyWaitMs?: number
   /** How long a suspension by another process may go unnoticed here. @default 5000 */
   readonly lookupTtlMs?: number
+  /** A try to make or destroy a berth that takes longer counts as failed. @default 300000 */
+  readonly attemptTimeoutMs?: number
 }
 
 /** By Berth's own id, or by what the identity provider calls the tenant. */
@@ -94,4 +101,51 @@ export interface Provisioner {
   start(signal: AbortSignal): Promise<void>
 }
 
-export declare const createProvisioner: (deps: ProvisionerDeps, options: ProvisionerOptions) => Provisioner
+const defaults = {
+  concurrency: 4,
+  maxAttempts: 5,
+  leaseMs: 30_000,
+  pollMs: 3000,
+  readyWaitMs: 20_000,
+  lookupTtlMs: 5000,
+  attemptTimeoutMs: 300_000,
+}
+
+/** @throws {BerthError} never by itself; its methods do */
+export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOptions): Provisioner => {
+  const settings = Object.freeze({ ...defaults, ...options })
+  const signUps = createSignUps(deps, settings, { onWork: () => work.wake() })
+  const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
+  const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged }, settings)
+  const setSuspended = async (tenantId: TenantId, suspended: boolean): Promise<Tenant> => {
+    const tenant = await deps.store.tenants.setSuspended(tenantId, suspended)
+    lookup.forget(tenantId)
+    if (tenant === null) throw await whyNotSuspended(deps.store, tenantId)
+    deps.events.emit({ code: suspended ? 'tenant.suspended' : 'tenant.resumed', level: 'info', tenantId })
+    return tenant
+  }
+  return {
+    signUp: signUps.signUp,
+    requestDeletion: async (externalId, event) => {
+      const tenant = await signUps.requestDeletion(externalId, event)
+      lookup.forget(tenant.id)
+      return tenant
+    },
+    find: lookup.find,
+    ensureBerth: lookup.ensureBerth,
+    suspend: (tenantId) => setSuspended(tenantId, true),
+    resume: (tenantId) => setSuspended(tenantId, false),
+    reconcile: async (request) => {
+      const report = await reconcile({ ...deps, signUp: signUps.signUp }, request)
+      if (request.apply) work.wake()
+      return report
+    },
+    start: work.start,
+  }
+}
+
+const whyNotSuspended = async (store: ProvisionerDeps['store'], tenantId: TenantId): Promise<BerthError> => {
+  const tenant = await store.tenants.find(tenantId)
+  if (tenant === null) return new BerthError('not_found', 'there is no tenant of that id')
+  return new BerthError('conflict', `expected an active or suspended tenant, got one that is ${tenant.state}`)
+}

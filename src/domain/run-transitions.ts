@@ -1,0 +1,20 @@
+import { isTerminal, type RunStatus, type TerminalStatus } from './run.ts'
+
+export type RunStep =
+  | { readonly kind: 'started' }
+  /** Its process stops or died before it knew the end. */
+  | { readonly kind: 'handed_back' }
+  | { readonly kind: 'ended'; readonly status: TerminalStatus }
+
+/** queued → running → an end; running → queued when it is handed back. An end is final: null for whatever comes after it. */
+export const nextRunStatus = (status: RunStatus, step: RunStep): RunStatus | null => {
+  if (isTerminal(status)) return null
+  switch (step.kind) {
+    case 'started':
+      return 'running'
+    case 'handed_back':
+      return 'queued'
+    case 'ended':
+      return step.status
+  }
+}

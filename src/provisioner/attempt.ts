@@ -1,0 +1,134 @@
+import { backoffMs, fractionOf } from '../domain/backoff.ts'
+import { nextBerthState } from '../domain/berth-transitions.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
+import type { Berth } from '../domain/tenant.ts'
+import type { ProvisionerDeps } from './provisioner.ts'
+
+const BACKOFF_BASE_MS = 500
+const BACKOFF_MAX_MS = 60_000
+
+export type LeasedBerth = Berth & { readonly attempts: number }
+
+export interface AttemptDeps extends ProvisionerDeps {
+  readonly owner: string
+  /** Something will be due again after this time. */
+  readonly retryIn: (ms: number) => void
+}
+
+interface Attempt {
+  readonly berth: LeasedBerth
+  /** Aborted when the server stops or the lease is lost. */
+  readonly signal: AbortSignal
+}
+
+type Settings = { readonly maxAttempts: number; readonly attemptTimeoutMs: number }
+
+/** Brings one leased berth to its next state, or says why not and when to try again. */
+export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, signal }: Attempt): Promise<void> => {
+  const startedMs = deps.clock.monotonicMs()
+  const step = berth.state === 'deprovisioning' ? destroy : make
+  try {
+    const outcome = await withDeadline(deps, { signal, timeoutMs: settings.attemptTimeoutMs }, (inner) =>
+      step(deps, berth, inner),
+    )
+    await settle(deps, berth, outcome)
+    const code = outcome.kind === 'ready' ? 'berth.ready' : 'berth.destroyed'
+    emit(deps, berth, { code, level: 'info', detail: { durationMs: deps.clock.monotonicMs() - startedMs } })
+  } catch (error) {
+    if (signal.aborted) await handBack(deps, berth)
+    else if (!(error instanceof LeaseLost)) await settleFailure(deps, settings, { berth, error })
+  }
+}
+
+type Outcome = Parameters<ProvisionerDeps['store']['berths']['settle']>[2]
+
+const make = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<Outcome> => {
+  await deps.berths.create(berth.id, { signal })
+  const report = await deps.fleet.selfTest(berth.id, { signal })
+  if (!report.passed) throw new BerthError('provisioning_failed', `self-test failed: ${failedChecks(report.checks)}`)
+  return { kind: 'ready', runnerVersion: report.runnerVersion, image: report.image, now: deps.clock.now() }
+}
+
+const failedChecks = (checks: readonly { name: string; passed: boolean; detail: string }[]): string =>
+  checks.flatMap(({ name, passed, detail }) => (passed ? [] : [`${name} (${detail})`])).join(', ')
+
+const destroy = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<Outcome> => {
+  const { deleted, verifiedAbsent } = await deps.berths.destroy(berth.id, { signal })
+  return { kind: 'deleted', report: { deleted: [...deleted], verifiedAbsent: [...verifiedAbsent] } }
+}
+
+class LeaseLost extends Error {}
+
+const settle = async (deps: AttemptDeps, berth: LeasedBerth, outcome: Outcome): Promise<void> => {
+  if (await deps.store.berths.settle(berth.id, deps.owner, outcome)) return
+  emit(deps, berth, { code: 'berth.lease_lost', level: 'warn' })
+  // Whoever destroyed it meanwhile may have looked before we made it: nothing may stay that nobody owns.
+  const row = outcome.kind === 'ready' ? await deps.store.berths.find(berth.id) : berth
+  if (row === null || row.state === 'deleted')
+    await deps.berths.destroy(berth.id, { signal: new AbortController().signal })
+  throw new LeaseLost('the lease was lost')
+}
+
+const settleFailure = async (
+  deps: AttemptDeps,
+  settings: Settings,
+  { berth, error }: { berth: LeasedBerth; error: unknown },
+): Promise<void> => {
+  const reason = reasonOf(error)
+  // A deletion is a promise: it is tried until it succeeds.
+  const gaveUp = nextBerthState(berth.state, 'gave_up') === 'failed' && berth.attempts >= settings.maxAttempts
+  const exhausted = berth.attempts >= settings.maxAttempts
+  const detail = { attempt: berth.attempts, reason }
+  if (gaveUp) {
+    await deps.store.berths.settle(berth.id, deps.owner, { kind: 'failed', error: reason })
+    emit(deps, berth, { code: 'berth.failed', level: 'error', detail, error })
+    return
+  }
+  const fraction = fractionOf(deps.ids.secret())
+  const delayMs = backoffMs({ attempt: berth.attempts, baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MAX_MS, fraction })
+  const nextAttemptAt = new Date(deps.clock.now().getTime() + delayMs)
+  await deps.store.berths.settle(berth.id, deps.owner, { kind: 'retry', error: reason, nextAttemptAt })
+  emit(deps, berth, { code: 'berth.retry', level: exhausted ? 'error' : 'warn', detail: { ...detail, delayMs }, error })
+  deps.retryIn(delayMs)
+}
+
+const handBack = async (deps: AttemptDeps, berth: LeasedBerth): Promise<void> => {
+  await deps.store.berths.renew([berth.id], { owner: deps.owner, until: deps.clock.now() })
+  emit(deps, berth, { code: 'berth.handed_back', level: 'info' })
+}
+
+const reasonOf = (error: unknown): string => {
+  if (isBerthError(error)) return `${error.code}: ${error.message}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** A backend that ignores its signal still cannot hold a place for ever. */
+const withDeadline = async <T>(
+  deps: Pick<AttemptDeps, 'clock'>,
+  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const ended = new AbortController()
+  const late = new AbortController()
+  const inner = AbortSignal.any([signal, late.signal])
+  const aborted = new Promise<never>((_, reject) => {
+    inner.addEventListener('abort', () => reject(inner.reason as Error), { once: true })
+  })
+  aborted.catch(() => undefined)
+  void deps.clock.sleep(timeoutMs, ended.signal).then(
+    () => late.abort(new BerthError('backend_unavailable', `expected an end within ${timeoutMs} ms, got none`)),
+    () => undefined,
+  )
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([work(inner), aborted])
+  } finally {
+    ended.abort()
+  }
+}
+
+const emit = (
+  deps: AttemptDeps,
+  berth: Berth,
+  event: Omit<Parameters<AttemptDeps['events']['emit']>[0], 'berthId' | 'tenantId'>,
+): void => deps.events.emit({ ...event, berthId: berth.id, tenantId: berth.tenantId ?? undefined })

@@ -1,0 +1,94 @@
+import PQueue from 'p-queue'
+import type { BerthId } from '../domain/ids.ts'
+import type { Lease } from '../domain/ports/store.ts'
+import type { Berth } from '../domain/tenant.ts'
+import { createWake } from '../domain/wake.ts'
+import { attempt, type AttemptDeps, type LeasedBerth } from './attempt.ts'
+import { finishDeletions } from './finish-deletions.ts'
+import { keepLeases } from './keep-leases.ts'
+import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
+
+export type WorkSettings = Required<Omit<ProvisionerOptions, 'lookupTtlMs' | 'readyWaitMs'>>
+
+export interface BerthWork {
+  /** There may be work now. */
+  wake(): void
+  start(signal: AbortSignal): Promise<void>
+}
+
+/** Leases berths that are due and brings each to its next state, a few at once. */
+export const createBerthWork = (
+  deps: ProvisionerDeps & { readonly onSettled: (berth: Berth) => void },
+  settings: WorkSettings,
+): BerthWork => {
+  const { store, clock, events, ids } = deps
+  const { wake, wait } = createWake(clock)
+  const owner = ids.secret()
+  const held = new Map<BerthId, AbortController>()
+  const queue = new PQueue({ concurrency: settings.concurrency })
+
+  const lease = (): Lease => ({ owner, until: new Date(clock.now().getTime() + settings.leaseMs) })
+
+  const take = async (signal: AbortSignal): Promise<void> => {
+    const limit = settings.concurrency - held.size
+    const due = limit > 0 ? await store.berths.lease({ lease: lease(), limit, now: clock.now() }) : []
+    for (const berth of due) void queue.add(() => workOn(berth, signal))
+  }
+
+  const workOn = async (berth: LeasedBerth, signal: AbortSignal): Promise<void> => {
+    const lost = new AbortController()
+    held.set(berth.id, lost)
+    const attemptDeps: AttemptDeps = {
+      ...deps,
+      owner,
+      retryIn: (ms) => void clock.sleep(ms, signal).then(wake, () => undefined),
+    }
+    try {
+      await attempt(attemptDeps, settings, { berth, signal: AbortSignal.any([signal, lost.signal]) })
+    } catch (error) {
+      // The lease runs out and the work is done again, by this process or by another.
+      events.emit({ code: 'berth.attempt_lost', level: 'error', berthId: berth.id, error })
+    } finally {
+      held.delete(berth.id)
+      deps.onSettled(berth)
+      wake()
+    }
+  }
+
+  const round = async (signal: AbortSignal): Promise<void> => {
+    try {
+      await refillSpares(deps, settings)
+      await take(signal)
+      await finishDeletions(deps)
+    } catch (error) {
+      events.emit({ code: 'provisioner.store_failed', level: 'error', error })
+    }
+  }
+
+  return {
+    wake,
+    start: async (signal) => {
+      const stopped = new AbortController()
+      const leases = keepLeases({ ...deps, lease, held }, settings.leaseMs, stopped.signal).catch(() => undefined)
+      while (!signal.aborted) {
+        await round(signal)
+        await wait(settings.pollMs, signal)
+      }
+      // Aborted attempts hand their leases back before they end.
+      await queue.onIdle()
+      stopped.abort()
+      await leases
+    },
+  }
+}
+
+const refillSpares = async (deps: ProvisionerDeps, settings: WorkSettings): Promise<void> => {
+  const { cell, spares, maxBerths } = settings
+  const { backend } = deps.berths
+  for (let left = spares; left > 0; left -= 1) {
+    const newBerthId = deps.ids.berthId()
+    const spare = { newBerthId, backend, cell, maxSpares: spares, maxBerths, now: deps.clock.now() }
+    if ((await deps.store.berths.insertSpare(spare)) === null) return
+    deps.events.emit({ code: 'spare.added', level: 'debug', berthId: newBerthId })
+  }
+}
