@@ -2,9 +2,9 @@ import type { Clock } from './ports/clock.ts'
 
 /** Lets a loop wait for a time or for someone who has work for it, whichever comes first. */
 export interface Wake {
-  wake(): void
+  readonly wake: () => void
   /** A wake before the wait counts: then it returns at once. Returns early, without an error, when the signal is aborted. */
-  wait(ms: number, signal: AbortSignal): Promise<void>
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 export const createWake = (clock: Pick<Clock, 'sleep'>): Wake => {

@@ -12,8 +12,8 @@ export type WorkSettings = Required<Omit<ProvisionerOptions, 'lookupTtlMs' | 're
 
 export interface BerthWork {
   /** There may be work now. */
-  wake(): void
-  start(signal: AbortSignal): Promise<void>
+  readonly wake: () => void
+  readonly start: (signal: AbortSignal) => Promise<void>
 }
 
 /** Leases berths that are due and brings each to its next state, a few at once. */

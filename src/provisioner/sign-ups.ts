@@ -3,8 +3,8 @@ import type { HookEvent, SignUp } from '../domain/ports/store.ts'
 import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
 
 export interface SignUps {
-  signUp(externalId: ExternalId, event: HookEvent | null): Promise<SignUp>
-  requestDeletion(externalId: ExternalId, event: HookEvent | null): Promise<Tenant>
+  readonly signUp: (externalId: ExternalId, event: HookEvent | null) => Promise<SignUp>
+  readonly requestDeletion: (externalId: ExternalId, event: HookEvent | null) => Promise<Tenant>
 }
 
 /** The two promises that are durable before they are answered. `onWork` is called when there is something to do behind them. */
