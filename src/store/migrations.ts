@@ -1,0 +1,117 @@
+export interface Migration {
+  readonly version: number
+  readonly name: string
+  /** SQL that both databases understand. A released migration never changes; a new one is added below it. */
+  readonly statements: readonly string[]
+}
+
+const tenants = `
+  create table tenants (
+    id text primary key,
+    external_key text not null unique,
+    project text,
+    identity_tenant text,
+    uid text,
+    state text not null,
+    created_at bigint not null,
+    deleted_at bigint,
+    receipt text
+  )`
+
+const berths = `
+  create table berths (
+    id text primary key,
+    tenant_id text references tenants (id),
+    state text not null,
+    backend text not null,
+    cell text not null,
+    runner_version integer,
+    image text,
+    last_error text,
+    created_at bigint not null,
+    ready_at bigint,
+    claimed_at bigint,
+    attempts integer not null default 0,
+    next_attempt_at bigint not null default 0,
+    lease_owner text,
+    lease_until bigint not null default 0,
+    leased_state text,
+    report text
+  )`
+
+const runs = `
+  create table runs (
+    id text primary key,
+    tenant_id text not null references tenants (id),
+    berth_id text references berths (id),
+    status text not null,
+    language text not null,
+    created_at bigint not null,
+    finished_at bigint,
+    attempts integer not null default 0,
+    lease_owner text,
+    lease_until bigint not null default 0,
+    cancel_requested integer not null default 0,
+    request text,
+    record text not null
+  )`
+
+const idempotencyKeys = `
+  create table idempotency_keys (
+    tenant_id text not null references tenants (id),
+    key_hash text not null,
+    request_hash text not null,
+    run_id text not null references runs (id) on delete cascade,
+    expires_at bigint not null,
+    primary key (tenant_id, key_hash)
+  )`
+
+const events = `
+  create table events (
+    event_key text primary key,
+    tenant_id text not null references tenants (id),
+    received_at bigint not null
+  )`
+
+const serviceKeys = `
+  create table service_keys (
+    id text primary key,
+    name text not null,
+    role text not null,
+    project text,
+    hash text not null unique,
+    created_at bigint not null,
+    last_used_at bigint,
+    revoked_at bigint
+  )`
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'tenants, berths, runs and keys',
+    statements: [
+      tenants,
+      `create index tenants_in_order on tenants (created_at, id)`,
+      `create index tenants_deprovisioning on tenants (id) where state = 'deprovisioning'`,
+      berths,
+      // The promise itself: never two living berths of one tenant, whatever races.
+      `create unique index berths_one_per_tenant on berths (tenant_id) where state <> 'deleted'`,
+      `create index berths_by_tenant on berths (tenant_id)`,
+      `create index berths_in_order on berths (created_at, id)`,
+      `create index berths_spare on berths (state, ready_at) where tenant_id is null`,
+      `create index berths_due on berths (next_attempt_at) where state in ('provisioning', 'deprovisioning')`,
+      runs,
+      `create index runs_of_tenant on runs (tenant_id, created_at, id)`,
+      `create index runs_of_tenant_by_status on runs (tenant_id, status, created_at, id)`,
+      `create index runs_pending on runs (created_at, id) where finished_at is null`,
+      `create index runs_finished on runs (finished_at) where finished_at is not null`,
+      idempotencyKeys,
+      `create index idempotency_keys_by_expiry on idempotency_keys (expires_at)`,
+      `create index idempotency_keys_by_run on idempotency_keys (run_id)`,
+      events,
+      `create index events_by_age on events (received_at)`,
+      `create index events_by_tenant on events (tenant_id)`,
+      serviceKeys,
+    ],
+  },
+]

@@ -1,0 +1,43 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { BerthError } from '../domain/errors.ts'
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Store } from '../domain/ports/store.ts'
+import { createStore } from './create-store.ts'
+import { createDatabase } from './database.ts'
+import { migrate } from './migrate.ts'
+import { createPostgresPool } from './postgres-pool.ts'
+import { toStoreError } from './store-errors.ts'
+import type { Tables } from './tables.ts'
+
+/** External ids are any Unicode; a database in another encoding would refuse some users. */
+const assertUtf8 = async (db: Kysely<Tables>): Promise<void> => {
+  const { rows } = await sql<{ server_encoding: string }>`show server_encoding`.execute(db)
+  const encoding = rows[0]?.server_encoding
+  if (encoding !== 'UTF8')
+    throw new BerthError(
+      'config_invalid',
+      `DATABASE_URL: expected a database with encoding UTF8, got ${encoding}; create one with ENCODING 'UTF8'`,
+    )
+}
+
+/** Servers that start together take turns; the lock ends with the transaction, however the server ends. */
+const lockSchema = async (db: Transaction<Tables>): Promise<void> => {
+  await sql`set local statement_timeout = 0`.execute(db)
+  await sql`select pg_advisory_xact_lock(1651470440, 0)`.execute(db)
+}
+
+/**
+ * The store for production, shared by any number of servers.
+ * @throws {BerthError} store_unavailable, config_invalid
+ */
+export const openPostgresStore = async ({ url, clock }: { url: string; clock: Clock }): Promise<Store> => {
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: createPostgresPool(url) }) })
+  try {
+    await assertUtf8(db)
+    await migrate(db, lockSchema)
+    return createStore(createDatabase(db, { concurrentWriters: true }, clock), () => db.destroy())
+  } catch (error) {
+    await db.destroy()
+    throw toStoreError(error)
+  }
+}

@@ -1,0 +1,59 @@
+import type { TenantId } from '../domain/ids.ts'
+import type { Page, PageRequest, TenantStore } from '../domain/ports/store.ts'
+import type { Tenant, TenantState } from '../domain/tenant.ts'
+import { parseCursor, toPage } from './cursor.ts'
+import type { Database } from './database.ts'
+import { finishDeprovision, listDeprovisioned, requestDeletion } from './deprovision.ts'
+import { parseTenant } from './rows.ts'
+import { signUp } from './sign-up.ts'
+import type { TenantRow } from './tables.ts'
+import { findTenantByKey } from './tenant-rows.ts'
+
+const parseOrNull = (row: TenantRow | undefined): Tenant | null => (row === undefined ? null : parseTenant(row))
+
+const listTenants = (
+  database: Database,
+  { cursor, limit, state }: PageRequest & { state: TenantState | null },
+): Promise<Page<Tenant>> =>
+  database.read(async (db) => {
+    const place = parseCursor(cursor)
+    let query = db
+      .selectFrom('tenants')
+      .selectAll()
+      .orderBy('created_at')
+      .orderBy('id')
+      .limit(limit + 1)
+    if (state !== null) query = query.where('state', '=', state)
+    if (place !== null)
+      query = query.where((eb) =>
+        eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(place.createdAt, place.id as TenantId)),
+      )
+    return toPage(await query.execute(), limit, parseTenant)
+  })
+
+const setSuspended = (database: Database, tenantId: TenantId, suspended: boolean): Promise<Tenant | null> =>
+  database.write(async (db) =>
+    parseOrNull(
+      await db
+        .updateTable('tenants')
+        .set({ state: suspended ? 'suspended' : 'active' })
+        .where('id', '=', tenantId)
+        .where('state', 'in', ['active', 'suspended'])
+        .returningAll()
+        .executeTakeFirst(),
+    ),
+  )
+
+export const createTenantStore = (database: Database): TenantStore => ({
+  signUp: (options) => signUp(database, options),
+  requestDeletion: (options) => requestDeletion(database, options),
+  find: (tenantId) =>
+    database.read(async (db) =>
+      parseOrNull(await db.selectFrom('tenants').selectAll().where('id', '=', tenantId).executeTakeFirst()),
+    ),
+  findByExternalId: (externalId) => database.read(async (db) => parseOrNull(await findTenantByKey(db, externalId))),
+  list: (options) => listTenants(database, options),
+  setSuspended: (tenantId, suspended) => setSuspended(database, tenantId, suspended),
+  listDeprovisioned: ({ limit }) => listDeprovisioned(database, limit),
+  finishDeprovision: (tenantId, receipt, now) => finishDeprovision(database, tenantId, { receipt, now }),
+})
