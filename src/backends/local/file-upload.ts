@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
 import { BerthError } from '../../domain/errors.ts'
 import { hasCode } from './beneath.ts'
 import type { Layout } from './layout.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** A complete, synced file in `incoming/`, waiting for the rename that makes it visible. */
 export interface Upload {
@@ -29,26 +29,19 @@ const writeAll = async (file: FileHandle, chunk: Uint8Array): Promise<void> => {
 const receiveInto = async (file: FileHandle, body: AsyncIterable<Uint8Array>, options: UploadOptions) => {
   const hash = createHash('sha256')
   let bytes = 0
-  await pipeline(
-    body,
-    async (chunks: AsyncIterable<Uint8Array>) => {
-      for await (const chunk of chunks) {
-        bytes += chunk.byteLength
-        if (bytes > options.maxBytes) throw tooLarge(options.maxBytes)
-        hash.update(chunk)
-        await writeAll(file, chunk)
-      }
-    },
-    { signal: options.signal },
-  )
+  for await (const chunk of untilAborted(body, options.signal)) {
+    bytes += chunk.byteLength
+    if (bytes > options.maxBytes) throw tooLarge(options.maxBytes)
+    hash.update(chunk)
+    await writeAll(file, chunk)
+  }
   // The sandbox reads it under another uid; the 0700 above the berth keeps other users of the machine out.
   await file.chmod(0o644)
   await file.sync()
   return { bytes, sha256: hash.digest('hex'), modifiedAt: (await file.stat()).mtime }
 }
 
-const explain = (error: unknown, signal: AbortSignal): unknown => {
-  if (signal.aborted) return signal.reason
+const explain = (error: unknown): unknown => {
   if (!hasCode(error, 'ENOSPC', 'EDQUOT')) return error
   return new BerthError('backend_unavailable', "The disk of the server's machine is full", { cause: error })
 }
@@ -70,6 +63,6 @@ export const receiveUpload = async (
     }
   } catch (error) {
     await rm(path, { force: true })
-    throw explain(error, options.signal)
+    throw explain(error)
   }
 }

@@ -63,6 +63,8 @@ const listPage: (layout: Layout) => TenantFiles['list'] =
     })
   }
 
+// The port has four parameters.
+// oxlint-disable-next-line max-params
 const put: (layout: Layout) => TenantFiles['put'] = (layout) => async (place, name, body, options) => {
   const path = parsePlacePath(place, name)
   const parent = parentOf(layout, place, path)

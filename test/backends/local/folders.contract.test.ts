@@ -1,0 +1,14 @@
+import { describeBerths } from '../../contract/berths.contract.ts'
+import { quiet } from '../../contract/content.ts'
+import { describeTenantFiles } from '../../contract/tenant-files.contract.ts'
+import { makeFolders } from './subject.ts'
+
+describeBerths('local', makeFolders)
+
+describeTenantFiles('local', async () => {
+  const folders = await makeFolders()
+  const [berthId, otherBerthId] = [folders.ids.berthId(), folders.ids.berthId()]
+  await folders.berths.create(berthId, { signal: quiet() })
+  await folders.berths.create(otherBerthId, { signal: quiet() })
+  return { ...folders, berthId, otherBerthId, capabilities: { presigns: false } }
+})

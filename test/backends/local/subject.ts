@@ -1,0 +1,64 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BerthEvent } from '../../../src/domain/ports/events.ts'
+import { createBerthFolders } from '../../../src/backends/local/berth-folders.ts'
+import { createFolderFiles } from '../../../src/backends/local/folder-files.ts'
+import { openLayout } from '../../../src/backends/local/layout.ts'
+import { type LocalBackendOptions, createLocalBackend } from '../../../src/backends/local/local-backend.ts'
+import { createRandomIds } from '../../../src/main/random-ids.ts'
+import { createSystemClock } from '../../../src/main/system-clock.ts'
+
+/** A data directory of its own. Not below /tmp by chance only: the sandbox has a /tmp of its own, and so the tests see it. */
+export const makeFolder = async () => {
+  const path = await mkdtemp(join(tmpdir(), 'berth-test-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** The folders of the local backend without a runner: enough for Berths and TenantFiles. */
+export const makeFolders = async () => {
+  const folder = await makeFolder()
+  const layout = await openLayout(folder.path, [])
+  const ids = createRandomIds(createSystemClock())
+  return {
+    layout,
+    ids,
+    berths: createBerthFolders(layout),
+    files: createFolderFiles(layout),
+    makePartial: async (berthId: ReturnType<typeof ids.berthId>) => {
+      await mkdir(layout.files(berthId), { recursive: true })
+    },
+    [Symbol.asyncDispose]: folder[Symbol.asyncDispose],
+  }
+}
+
+/** A whole local backend in a folder of its own, with what it told. */
+export const makeBackend = async (options: Partial<LocalBackendOptions> = {}) => {
+  const folder = await makeFolder()
+  const events: BerthEvent[] = []
+  const clock = createSystemClock()
+  const ids = createRandomIds(clock)
+  const dataDir = join(folder.path, 'berth')
+  try {
+    const backend = await createLocalBackend({
+      dataDir,
+      events: { emit: (event) => void events.push(event) },
+      clock,
+      ids,
+      ...options,
+    })
+    return {
+      ...backend,
+      dataDir,
+      ids,
+      events,
+      [Symbol.asyncDispose]: async () => {
+        await backend[Symbol.asyncDispose]()
+        await folder[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await folder[Symbol.asyncDispose]()
+    throw error
+  }
+}
