@@ -189,7 +189,7 @@ def _open_streams() -> list[TextIO]:
         for fd in (1, 2)
     ]
     sys.stdout, sys.stderr = streams
-    sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc, assignment]
     return streams
 
 
