@@ -20,8 +20,6 @@ def node_argv(limits: dict[str, int], node: str | None = None) -> list[str]:
         f"--max-old-space-size={heap}",
         # Fewer threads: they count against the limit of processes.
         "--v8-pool-size=1",
-        # vm.SourceTextModule tells the line of a syntax error, which import() does not.
-        "--experimental-vm-modules",
         "--disable-warning=ExperimentalWarning",
         "--no-addons",
         str(HARNESS),

@@ -55,7 +55,7 @@ const causes = (error) => {
 
 const lineOf = (stack) => {
   const frame = stack.split('\n').find((line) => isFrame(line) && /code\.ts:\d+:\d+\)?$/.test(line))
-  const line = frame?.match(/code\.ts:(\d+):\d+\)?$/)?.[1]
+  const line = (frame?.match(/code\.ts:(\d+):\d+\)?$/) ?? stack.match(/^code\.ts:(\d+)\n/))?.[1]
   return line === undefined ? null : Number(line)
 }
 

@@ -29,7 +29,7 @@ export const sendFrame = (fd, frame) => {
   head.writeUInt32BE(body.length)
   const whole = Buffer.concat([head, body])
   try {
-    for (let sent = 0; sent < whole.length; ) sent += writeSync(fd, whole, sent)
+    for (let sent = 0; sent < whole.length;) sent += writeSync(fd, whole, sent)
     closeSync(fd)
   } catch {
     // The code may have closed the pipe; the supervisor then sees no frame and says so.

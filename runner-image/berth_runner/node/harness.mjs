@@ -49,7 +49,7 @@ const toFrame = (end, results) => {
 }
 
 /** Runs the request; `process` tells the end in whichever way it comes. */
-const run = (request) => {
+const run = async (request) => {
   const entry = entryUrl()
   const results = createResults(request.limits.maxResultBytes)
   let outcome = nothing
@@ -60,7 +60,8 @@ const run = (request) => {
     process.exit(1)
   }
   const atExit = (status) => {
-    if (outcome === nothing && drained) outcome = endedBy(new Error('The code awaits a promise that never settles'), entry)
+    if (outcome === nothing && drained)
+      outcome = endedBy(new Error('The code awaits a promise that never settles'), entry)
     else if (outcome === nothing)
       outcome = status === 0 ? null : ended('exited', `the code ended the process with status ${status}`, null)
     sendFrame(RESULT_FD, toFrame(outcome, results))
@@ -72,11 +73,13 @@ const run = (request) => {
   })
   process.on('uncaughtException', finish)
   Object.assign(globalThis, { variables: request.variables, display: results.display })
-  evaluate(request, entry).then((end) => {
-    outcome = judge(request, results, end)
-  }, finish)
+  try {
+    outcome = judge(request, results, await evaluate(request, entry))
+  } catch (error) {
+    finish(error)
+  }
 }
 
 await warmUp()
 const request = readFrame(REQUEST_FD)
-if (request !== null) run(request)
+if (request !== null) void run(request)

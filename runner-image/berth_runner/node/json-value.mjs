@@ -25,102 +25,114 @@ const isRefused = (value) =>
   types.isAnyArrayBuffer(value) ||
   types.isDataView(value) ||
   types.isWeakMap(value) ||
-  types.isWeakSet(value) ||
-  types.isProxy(value)
+  types.isWeakSet(value)
 
 const className = (value) => {
   const name = Object.getPrototypeOf(value)?.constructor?.name
   return typeof name === 'string' && name !== '' ? name : 'object'
 }
 
-const step = (name) => (identifier.test(name) ? `.${name}` : `[${JSON.stringify(name.slice(0, 100))}]`)
+const dot = (name) => (identifier.test(name) ? `.${name}` : `[${JSON.stringify(name.slice(0, 100))}]`)
 
-/** Return plain JSON data equal to `value`. Dates become ISO 8601 text, typed arrays become arrays, toJSON is followed. */
-export const toJson = (value, maxBytes) => {
-  const way = []
-  const open = new Set()
-  let left = maxBytes
+/** One conversion: remembers the way down (for cycles) and how many bytes the JSON has at least. */
+class Walk {
+  #way = []
+  #open = new Set()
+  #left
 
-  const spend = (size) => {
-    left -= size
-    if (left < 0) throw new TooLargeError()
-  }
-  const refuse = (reason) => new NotJsonError(`$${way.join('')} ${reason}`)
-
-  const inside = (name, item) => {
-    way.push(name)
-    const result = convert(item)
-    way.pop()
-    return result
+  constructor(maxBytes) {
+    this.#left = maxBytes
   }
 
-  const text = (item) => {
-    spend(item.length)
-    if (!item.isWellFormed()) throw refuse('is text with half a surrogate pair, which UTF-8 cannot hold')
-    return item
-  }
-
-  const number = (item) => {
-    if (!Number.isFinite(item)) throw refuse(`is ${item}, which JSON does not have; return null instead`)
-    // From 1e21 on JavaScript prints an exponent, so no reader takes the digits for exact.
-    if (Number.isInteger(item) && !Number.isSafeInteger(item) && Math.abs(item) < 1e21)
-      throw refuse('is an integer beyond ±(2^53-1), which JSON readers round; return String(value)')
-    return item
-  }
-
-  const array = (items) => {
-    spend(items.length)
-    const result = []
-    for (let i = 0; i < items.length; i += 1) result.push(inside(`[${i}]`, items[i]))
-    return result
-  }
-
-  const record = (item) => {
-    if (Object.getOwnPropertySymbols(item).length > 0) throw refuse('has a key that is a symbol')
-    const result = Object.create(null)
-    for (const key of Object.keys(item)) result[text(key)] = inside(step(key), item[key])
-    return result
-  }
-
-  const object = (item) => {
-    if (types.isDate(item)) {
-      if (Number.isNaN(item.getTime())) throw refuse('is an invalid Date')
-      return item.toISOString()
-    }
-    if (Array.isArray(item)) return array(item)
-    if (types.isTypedArray(item)) return array(item)
-    if (isRefused(item)) throw refuse(`is a ${className(item)}, which JSON does not have${remedies[className(item)] ?? ''}`)
-    if (typeof item.toJSON === 'function') return convert(item.toJSON())
-    if (types.isBoxedPrimitive(item)) return convert(item.valueOf())
-    return record(item)
-  }
-
-  const nested = (item) => {
-    if (open.has(item)) throw refuse('contains itself')
-    if (open.size >= MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`)
-    open.add(item)
-    const result = object(item)
-    open.delete(item)
-    return result
-  }
-
-  const convert = (item) => {
-    spend(1)
-    switch (typeof item) {
+  convert(value) {
+    this.#spend(1)
+    switch (typeof value) {
       case 'string':
-        return text(item)
+        return this.#text(value)
       case 'number':
-        return number(item)
+        return this.#number(value)
       case 'boolean':
-        return item
+        return value
       case 'object':
-        return item === null ? null : nested(item)
-      case 'bigint':
-        throw refuse('is a BigInt, which JSON does not have; return String(value)')
+        return value === null ? null : this.#nested(value)
+      case 'undefined':
+        throw this.#refuse('is undefined, which JSON does not have; return null instead')
       default:
-        throw refuse(`is ${typeof item === 'undefined' ? 'undefined' : `a ${typeof item}`}, which JSON does not have`)
+        throw this.#refuse(`is a ${typeof value}, which JSON does not have; return String(value)`)
     }
   }
 
-  return convert(value)
+  #spend(size) {
+    this.#left -= size
+    if (this.#left < 0) throw new TooLargeError()
+  }
+
+  #refuse(reason) {
+    return new NotJsonError(`$${this.#way.join('')} ${reason}`)
+  }
+
+  #step(name, value) {
+    this.#way.push(name)
+    const result = this.convert(value)
+    this.#way.pop()
+    return result
+  }
+
+  #text(value) {
+    this.#spend(value.length)
+    if (!value.isWellFormed()) throw this.#refuse('is text with half a surrogate pair, which UTF-8 cannot hold')
+    return value
+  }
+
+  #number(value) {
+    if (!Number.isFinite(value)) throw this.#refuse(`is ${value}, which JSON does not have; return null instead`)
+    // From 1e21 on JavaScript prints an exponent, so no reader takes the digits for exact.
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21)
+      throw this.#refuse('is an integer beyond ±(2^53-1), which JSON readers round; return String(value)')
+    return value
+  }
+
+  #nested(value) {
+    if (this.#open.has(value)) throw this.#refuse('contains itself')
+    if (this.#open.size >= MAX_DEPTH) throw this.#refuse(`is nested deeper than ${MAX_DEPTH} levels`)
+    this.#open.add(value)
+    const result = this.#object(value)
+    this.#open.delete(value)
+    return result
+  }
+
+  #object(value) {
+    if (types.isProxy(value)) throw this.#refuse('is a Proxy, which JSON does not have; return a copy')
+    if (types.isDate(value)) return this.#date(value)
+    if (Array.isArray(value) || types.isTypedArray(value)) return this.#array(value)
+    if (isRefused(value)) {
+      const name = className(value)
+      throw this.#refuse(`is a ${name}, which JSON does not have${remedies[name] ?? ''}`)
+    }
+    if (typeof value.toJSON === 'function') return this.convert(value.toJSON())
+    return types.isBoxedPrimitive(value) ? this.convert(value.valueOf()) : this.#record(value)
+  }
+
+  #date(value) {
+    if (Number.isNaN(value.getTime())) throw this.#refuse('is an invalid Date; return null instead')
+    return value.toISOString()
+  }
+
+  #array(values) {
+    this.#spend(values.length)
+    const result = []
+    // A hole in the array counts as undefined.
+    for (let i = 0; i < values.length; i += 1) result.push(this.#step(`[${i}]`, values[i]))
+    return result
+  }
+
+  #record(value) {
+    if (Object.getOwnPropertySymbols(value).length > 0) throw this.#refuse('has a key that is a symbol')
+    const result = Object.create(null)
+    for (const key of Object.keys(value)) result[this.#text(key)] = this.#step(dot(key), value[key])
+    return result
+  }
 }
+
+/** Return plain JSON data equal to `value`: dates become ISO 8601 text, typed arrays arrays, and toJSON is followed. */
+export const toJson = (value, maxBytes) => new Walk(maxBytes).convert(value)

@@ -1,7 +1,7 @@
 // Reads the tenant's source: erases the types, loads it as an ES module of its own, and explains what cannot be loaded.
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { SourceTextModule } from 'node:vm'
+import { Script } from 'node:vm'
 
 const ALIAS = '__berth_main__'
 const mayDefineMain = /\bfunction\s+main\b|\b(?:const|let|var)\s+main\b/
@@ -41,35 +41,62 @@ export const eraseTypes = (code) => {
   }
 }
 
-/** Throw where the module cannot be compiled; import() itself does not tell the line. */
-const assertCompiles = (source) => {
+// Module syntax has no meaning in a script; taken out without moving a line, the rest still has its faults.
+const moduleSyntax = [
+  [/^([ \t]*)import\b(?!\s*[.(])[^'"`;()]*?(['"])[^'"\n]*\2[^\n]*/gm, ''],
+  [/^([ \t]*)export\s*(?:\*|\{[^}]*\})[^\n]*/gm, ''],
+  [/^([ \t]*)export\s+default\b(?=\s+(?:async\s+)?(?:function|class)\s+[\w$])/gm, ''],
+  [/^([ \t]*)export\s+default\b/gm, 'void'],
+  [/^([ \t]*)export\b/gm, ''],
+]
+const keepLines = (text) => text.replace(/[^\n]/g, '')
+
+/** import() does not tell the line of a syntax error, so look for the same error where V8 tells it; else no line. */
+const explain = (error, source) => {
+  const script = moduleSyntax.reduce(
+    (text, [pattern, left]) => text.replace(pattern, (match, indent) => indent + left + keepLines(match)),
+    source,
+  )
   try {
-    return new SourceTextModule(source, { identifier: 'code.ts' })
-  } catch (error) {
-    const { line, token } = place(error)
-    if (token === '@') throw new SourceError('unsupported_syntax', 'Decorators cannot be erased', line)
-    throw new SourceError('invalid_source', error.message, line)
+    return { found: new Script(`(async () => {"use strict";${script}\n})`), line: null, token: '' }
+  } catch (second) {
+    return second.message === error.message ? place(second) : { line: null, token: '' }
   }
 }
 
-const compiles = (source) => {
-  try {
-    return assertCompiles(source) !== undefined
-  } catch {
-    return false
-  }
+const toSourceError = (error, source) => {
+  const { line, token } = explain(error, source)
+  if (token === '@') return new SourceError('unsupported_syntax', 'Decorators cannot be erased', line)
+  return new SourceError('invalid_source', error.message, line)
 }
 
 /** URL under which the code runs, so that relative imports find the named files. */
 export const entryUrl = () => pathToFileURL(`${process.cwd()}/berth-code.ts`).href
 
+/** Whether import() failed before any of the code ran. */
+const isCompileError = (error, url) => {
+  if (!(error instanceof SyntaxError)) return false
+  const [, frame = ''] = error.stack.split('\n')
+  return frame.includes('compileSourceTextModule') && !error.stack.includes(url)
+}
+
 /** Run the module; return its default export and its top-level `main`, exported or not. */
 export const importSource = async (code, url) => {
   const source = eraseTypes(code)
-  const aliased = `${source}\nexport { main as ${ALIAS} };`
-  const hasMain = mayDefineMain.test(source) && compiles(aliased)
-  if (!hasMain) assertCompiles(source)
-  sources.set(url, hasMain ? aliased : source)
-  const module = await import(url)
-  return { main: module[ALIAS], default: module.default }
+  if (mayDefineMain.test(source)) {
+    sources.set(url, `${source}\nexport { main as ${ALIAS} };`)
+    try {
+      const module = await import(url)
+      return { main: module[ALIAS], default: module.default }
+    } catch (error) {
+      // A `main` inside something else; anything the code itself raised is not tried again.
+      if (!isCompileError(error, url)) throw error
+    }
+  }
+  sources.set(url, source)
+  try {
+    return { main: undefined, default: (await import(url)).default }
+  } catch (error) {
+    throw isCompileError(error, url) ? toSourceError(error, source) : error
+  }
 }
