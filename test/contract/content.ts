@@ -1,3 +1,5 @@
+import { isBerthError } from '../../src/domain/errors.ts'
+
 /** Bodies for files in tests, and back. */
 export async function* bodyOf(...chunks: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
@@ -17,3 +19,10 @@ export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 
 /** A signal that nobody aborts. */
 export const quiet = (): AbortSignal => new AbortController().signal
+
+/** Code of the error that the work ends with. */
+export const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (error: unknown) => (isBerthError(error) ? error.code : String(error)),
+  )

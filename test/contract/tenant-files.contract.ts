@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isBerthError } from '../../src/domain/errors.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import type { Ids } from '../../src/domain/ports/ids.ts'
 import type { FilePlace, TenantFiles } from '../../src/domain/ports/tenant-files.ts'
-import { bodyOf, quiet, textOf } from './content.ts'
+import { bodyOf, codeOf, quiet, textOf } from './content.ts'
 
 export interface TenantFilesSubject extends AsyncDisposable {
   readonly files: TenantFiles
@@ -20,12 +19,6 @@ export interface TenantFilesSubject extends AsyncDisposable {
 }
 
 const signal = quiet()
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'no error',
-    (error: unknown) => (isBerthError(error) ? error.code : String(error)),
-  )
-
 /** What every adapter of `TenantFiles` must do. */
 export const describeTenantFiles = (name: string, make: () => Promise<TenantFilesSubject>): void => {
   describe(`TenantFiles: ${name}`, () => {

@@ -1,0 +1,14 @@
+import { quiet } from '../../contract/content.ts'
+import { describeDispatch } from '../../contract/dispatch.contract.ts'
+import { describeFleet } from '../../contract/fleet.contract.ts'
+import { makeBackend } from './subject.ts'
+
+describeDispatch('local', async () => {
+  const backend = await makeBackend()
+  const [berthId, otherBerthId] = [backend.ids.berthId(), backend.ids.berthId()]
+  await backend.berths.create(berthId, { signal: quiet() })
+  await backend.berths.create(otherBerthId, { signal: quiet() })
+  return { ...backend, berthId, otherBerthId }
+})
+
+describeFleet('local', async () => ({ ...(await makeBackend()), capabilities: { imagePerBerth: false } }))
