@@ -1,0 +1,121 @@
+"""The runner as a child process of the server: frames on stdin and stdout. `python -m berth_runner.local '<json>'`."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+from berth_runner import frames, linux
+from berth_runner.config import Config, parse_config
+from berth_runner.levels import NoLevelError
+from berth_runner.protocol import PROTOCOL
+from berth_runner.supervisor import Supervisor
+
+_EX_CONFIG = 78
+Message = dict[str, Any]
+
+
+class Local:
+    """Speaks frames with the server."""
+
+    def __init__(self, supervisor: Supervisor, output: asyncio.WriteTransport) -> None:
+        self._supervisor = supervisor
+        self._output = output
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Obey until the server closes our stdin."""
+        self._send({"kind": "ready", **self._supervisor.describe()})
+        while True:
+            try:
+                message = await _read_frame(reader)
+            except asyncio.IncompleteReadError:
+                return
+            if self._supervisor.must_exit:
+                return
+            self._begin(message)
+
+    def _begin(self, message: Message) -> None:
+        task = asyncio.get_running_loop().create_task(self._obey(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _obey(self, message: Message) -> None:
+        kind = message.get("kind")
+        if kind == "cancel":
+            await self._supervisor.cancel(str(message.get("runId")))
+        elif kind == "recycle":
+            await self._supervisor.recycle()
+            self._send({"kind": "recycled"})
+        else:
+            await self._run(message)
+
+    async def _run(self, message: Message) -> None:
+        about = {"protocol": PROTOCOL, "runId": message.get("runId")}
+
+        def on_output(stream: str, text: str) -> None:
+            self._send({**about, "kind": "output", "stream": stream, "text": text})
+
+        def on_start() -> None:
+            self._send({"kind": "started", "runId": message.get("runId")})
+
+        self._send(await self._supervisor.execute(message, on_output, on_start))
+
+    def _send(self, message: Message) -> None:
+        self._output.write(frames.encode(message))
+
+
+async def _read_frame(reader: asyncio.StreamReader) -> Message:
+    length = frames.body_length(await reader.readexactly(frames.HEADER_BYTES))
+    message = json.loads(await reader.readexactly(length))
+    if not isinstance(message, dict):
+        raise ValueError(f"a frame holds an object, got {type(message).__name__}")
+    return message
+
+
+def _take_stdout() -> int:
+    """Keep stdout for frames: whatever else prints in this process goes to stderr."""
+    output = os.dup(1)
+    os.dup2(2, 1)
+    os.set_inheritable(output, False)
+    return output
+
+
+async def _serve(config: Config, output_fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(0, "rb", closefd=False))
+    transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(output_fd, "wb"))
+    supervisor = Supervisor(config)
+    await supervisor.start()
+    serving = loop.create_task(Local(supervisor, transport).serve(reader))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, serving.cancel)
+    try:
+        with suppress(asyncio.CancelledError):
+            await serving
+    finally:
+        await supervisor.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until stdin ends; return the exit status."""
+    try:
+        config = parse_config(json.loads(arguments[0]) if arguments else {})
+    except ValueError as error:
+        print(json.dumps({"code": "config_invalid", "detail": str(error)}), file=sys.stderr)
+        return _EX_CONFIG
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+    try:
+        asyncio.run(_serve(config, _take_stdout()))
+    except NoLevelError as error:
+        print(json.dumps({"code": "sandbox_unavailable", "detail": str(error)}), file=sys.stderr)
+        return _EX_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

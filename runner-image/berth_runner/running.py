@@ -1,0 +1,190 @@
+"""One run from the order to start until the supervisor knows how it ended."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from berth_runner import channel, usage
+from berth_runner.capture import Capture, OnOutput
+from berth_runner.fork_server import Child, ChildLostError, Exit
+from berth_runner.result_frame import FrameReader
+
+_CHUNK = 65_536
+# How long the exit of a killed child may take before we answer without its status.
+_EXIT_PATIENCE_SECONDS = 5.0
+_MEMORY_PERIOD_SECONDS = 0.05
+
+
+@dataclass
+class Ending:
+    """All that the supervisor knows about the end of a run, from its own sources."""
+
+    # result: a whole frame is there; exit: the process ended; others: we ended it.
+    reason: str
+    body: bytes | None
+    exit: Exit | None
+    is_started: bool
+    detail: str
+    exec_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    oom_kills: int
+
+
+class Running:
+    """Feeds one child its request, collects what it says, ends it."""
+
+    def __init__(self, child: Child, limits: dict[str, Any], on_output: OnOutput | None) -> None:
+        self.capture = Capture(limits["maxOutputBytes"], on_output)
+        self._child = child
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._frame = FrameReader(limits["maxResultBytes"])
+        self._reason: asyncio.Future[str] = self._loop.create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._open: dict[str, int] = {"stdout": child.stdout, "stderr": child.stderr}
+        self._started_at: float | None = None
+        self._ordered_at = time.monotonic()
+        self._cpu_before = 0.0
+        self._failure = ""
+
+    async def run(self, order: dict[str, Any], fds: list[int]) -> Ending:
+        """Start the code and return when it has ended, one way or the other. The child may still have to be reaped."""
+        try:
+            channel.send(self._child.control, order, fds)
+        except OSError as error:
+            raise ChildLostError(f"the child does not take its request: {error}") from error
+        self._cpu_before = usage.cpu_seconds(self._child.worker_pid)
+        self._ordered_at = time.monotonic()
+        self._listen()
+        try:
+            reason = await self._reason
+        finally:
+            self._stop_listening()
+        return await self._conclude(reason)
+
+    def end(self, reason: str) -> None:
+        """End the run from outside: `canceled`, `timeout` and the like. The first reason stays."""
+        if not self._reason.done():
+            self._reason.set_result(reason)
+
+    def _listen(self) -> None:
+        for stream, fd in self._open.items():
+            self._loop.add_reader(fd, self._on_output_ready, stream, fd)
+        self._loop.add_reader(self._child.result, self._on_result_ready)
+        self._child.ended.add_done_callback(self._on_exit)
+        self._later(self._limits["timeoutMs"] / 1000, self._on_deadline)
+        if self._child.group is None:
+            self._later(_MEMORY_PERIOD_SECONDS, self._check_memory)
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
+        self._timers.append(self._loop.call_later(seconds, callback))
+
+    def _stop_listening(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for fd in (self._child.stdout, self._child.stderr, self._child.result):
+            self._loop.remove_reader(fd)
+        self._child.ended.remove_done_callback(self._on_exit)
+
+    def _on_output_ready(self, stream: str, fd: int) -> None:
+        if not self.capture.read(stream, fd):
+            self._loop.remove_reader(fd)
+        if self.capture.is_over:
+            self.end("output_limit")
+
+    def _on_result_ready(self) -> None:
+        chunk = _read(self._child.result)
+        if chunk is None:
+            return
+        self._frame.take(chunk)
+        if not chunk:
+            # Closed without a whole frame: the code may go on, and only its end or the deadline decides.
+            self._loop.remove_reader(self._child.result)
+        elif self._frame.is_too_large:
+            self.end("result_too_large")
+        elif self._frame.is_complete:
+            self.end("result")
+
+    def _on_exit(self, _: asyncio.Future[Exit]) -> None:
+        while not self._frame.is_too_large and (chunk := _read(self._child.result)):
+            self._frame.take(chunk)
+        self.end("result" if self._frame.is_complete and not self._frame.is_too_large else "exit")
+
+    def _on_deadline(self) -> None:
+        self._hear_start()
+        begun = self._started_at if self._started_at is not None else self._ordered_at
+        left = begun + self._limits["timeoutMs"] / 1000 - time.monotonic()
+        if left > 0:
+            self._later(left, self._on_deadline)
+        else:
+            self.end("timeout")
+
+    def _check_memory(self) -> None:
+        if usage.tree_bytes(self._child.pid, self._child.outputs) > self._limits["memoryMiB"] * 1024 * 1024:
+            self.end("out_of_memory")
+        else:
+            self._later(_MEMORY_PERIOD_SECONDS, self._check_memory)
+
+    def _hear_start(self) -> None:
+        """Take what the child said before it let tenant's code in: after that, its end of the channel is closed."""
+        try:
+            received = channel.receive(self._child.control)
+        except OSError:
+            return
+        if received is None:
+            return
+        message = received[0]
+        if message["state"] == "started":
+            self._started_at = message["at"]
+        else:
+            self._failure = message["detail"]
+
+    async def _conclude(self, reason: str) -> Ending:
+        ended_at = time.monotonic()
+        if self._started_at is None:
+            self._hear_start()
+        self.capture.drain(self._open)
+        if self.capture.is_over and reason == "result":
+            reason = "output_limit"
+        peak, cpu = self._measure()
+        if reason != "result":
+            self._child.kill()
+            await self._wait_for_exit()
+            self.capture.drop_rest(self._open)
+        self.capture.finish()
+        exit_ = self._exit()
+        return Ending(
+            reason=reason,
+            body=self._frame.body() if reason == "result" else None,
+            exit=exit_,
+            is_started=self._started_at is not None,
+            detail=self._failure,
+            exec_seconds=ended_at - (self._started_at or self._ordered_at),
+            cpu_seconds=max(cpu, exit_.cpu_seconds if exit_ else 0.0),
+            peak_bytes=peak,
+            oom_kills=self._child.group.oom_kills() if self._child.group and reason != "result" else 0,
+        )
+
+    def _measure(self) -> tuple[int, float]:
+        group = self._child.group
+        peak = group.peak_bytes() if group is not None else usage.peak_bytes(self._child.worker_pid)
+        return peak, max(0.0, usage.cpu_seconds(self._child.worker_pid) - self._cpu_before)
+
+    async def _wait_for_exit(self) -> None:
+        await asyncio.wait([self._child.ended], timeout=_EXIT_PATIENCE_SECONDS)
+
+    def _exit(self) -> Exit | None:
+        ended = self._child.ended
+        return ended.result() if ended.done() and ended.exception() is None else None
+
+
+def _read(fd: int) -> bytes | None:
+    """Return what is there; None when nothing is, b"" at the end."""
+    try:
+        return os.read(fd, _CHUNK)
+    except BlockingIOError:
+        return None

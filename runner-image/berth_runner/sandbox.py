@@ -1,0 +1,146 @@
+"""What a fresh child does to itself: first it builds its sandbox, then, when the request is there, it gives up everything."""
+
+import gc
+import os
+import resource
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from berth_runner import linux, seccomp
+from berth_runner.tree import SANDBOX, UID_RANGE
+
+_MIB = 1024 * 1024
+_FIRST_UID = 1000
+_INODES = 10_000
+_SHORT_LIVED_SLACK_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a child of this fork server is confined; the same for all its children."""
+
+    level: str
+    # Own users per run: the fork server has a range of them.
+    uid_range: bool
+    seccomp: bool
+    # Test hooks: names of protections that a control switches off.
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run works, and as whom."""
+
+    work: str
+    uid: int | None
+
+
+def build(plan: Plan, disk_bytes: int) -> Place:
+    """Enter new namespaces with a writable tmpfs and a /proc of their own."""
+    spaces = linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
+    if "network" not in plan.without:
+        spaces |= linux.CLONE_NEWNET
+    linux.unshare(spaces)
+    uid = _FIRST_UID + int.from_bytes(os.urandom(4)) % UID_RANGE if plan.uid_range else 0
+    flags = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("tmpfs", SANDBOX, "tmpfs", flags=flags, options=f"mode=755,size={disk_bytes},nr_inodes={_INODES}")
+    for name in ("work", "work/outputs", "tmp"):
+        folder = f"{SANDBOX}/{name}"
+        os.mkdir(folder, 0o700)  # noqa: PTH102
+        os.chown(folder, uid, uid)
+    _mount_proc()
+    os.chdir(f"{SANDBOX}/work")
+    return Place(f"{SANDBOX}/work", uid)
+
+
+def resize(disk_bytes: int) -> None:
+    """Change how much the tmpfs holds."""
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_REMOUNT
+    linux.mount("tmpfs", SANDBOX, "tmpfs", flags=flags, options=f"size={disk_bytes},nr_inodes={_INODES}")
+
+
+def _mount_proc() -> None:
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    for options in ("subset=pid,hidepid=invisible", "hidepid=2", ""):
+        try:
+            linux.mount("proc", "/proc", "proc", flags=flags, options=options)
+        except OSError:
+            if not options:
+                raise
+        else:
+            return
+
+
+def deliver_files(files: list[dict[str, Any]], fds: list[int]) -> None:
+    """Put the tenant's files into the working directory, by mount where the supervisor made one, else by copy."""
+    for file, fd in zip(files, fds, strict=True):
+        name = file["name"]
+        if file["how"] == "mount":
+            Path(name).touch()
+            linux.attach_mount(fd, f"./{name}")
+        else:
+            _copy(fd, name)
+        os.close(fd)
+
+
+def _copy(source: int, name: str) -> None:
+    target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o444)
+    try:
+        while os.sendfile(target, source, None, 8 * _MIB):
+            pass
+    finally:
+        os.close(target)
+
+
+def set_limits(limits: dict[str, Any], *, address_space: bool, extra_processes: int = 0) -> None:
+    """Set the process's resource limits, soft and hard alike."""
+    seconds = limits["timeoutMs"] // 1000 + _SHORT_LIVED_SLACK_SECONDS
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
+        resource.RLIMIT_FSIZE: limits["maxDiskBytes"],
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_NPROC: limits["maxProcesses"] + extra_processes,
+        resource.RLIMIT_STACK: 8 * _MIB,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if address_space:
+        wanted[resource.RLIMIT_AS] = _virtual_bytes() + limits["memoryMiB"] * _MIB
+    for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _virtual_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def become(uid: int | None) -> None:
+    """Become the run's own user and give up every capability. None keeps the present user."""
+    if uid:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    linux.drop_capabilities()
+
+
+def lock(plan: Plan, protected: tuple[int, ...]) -> None:
+    """The last step before code of a tenant: no new privileges, no tracing, the filter."""
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    if "dumpable" not in plan.without:
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    if plan.seccomp and "seccomp" not in plan.without:
+        seccomp.load(seccomp.compile_filter(protected))
+
+
+def forget() -> None:
+    """Undo what the fork server set for itself and what a child must not inherit."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.enable()

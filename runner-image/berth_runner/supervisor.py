@@ -1,0 +1,234 @@
+"""The supervisor: takes requests, finds each a fresh child, and answers. It alone may be trusted with a reply."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from berth_runner import cgroups, levels, linux, packages, protocol
+from berth_runner.capture import OnOutput
+from berth_runner.children import Children
+from berth_runner.config import Config
+from berth_runner.fork_server import Child, ChildLostError
+from berth_runner.outcome import judge
+from berth_runner.protocol import Refusal, check_request, milliseconds, refusal
+from berth_runner.result_frame import Result
+from berth_runner.running import Ending, Running
+from berth_runner.tenant_files import Delivery, deliver
+
+_TRIES = 3
+
+
+class Supervisor:
+    """Executes runs on this machine; one object per process."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        # Set when this process must not be used again: an older runner than the fence, or one not proven clean.
+        self.must_exit = False
+        self.level = ""
+        self.warnings: list[str] = []
+        self._running: dict[str, Running | None] = {}
+        self._canceled: set[str] = set()
+        self._behind: set[asyncio.Task[None]] = set()
+        self._children: Children | None = None
+        self._gate = asyncio.Semaphore(1)
+        self._groups: cgroups.Groups | None = None
+
+    async def start(self) -> None:
+        """Choose the level and start the fork servers. They warm up behind; runs that need them wait."""
+        with suppress(OSError):
+            linux.prctl(linux.PR_SET_DUMPABLE, 0)
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        choice = levels.choose(self.config)
+        self.level, self.warnings = choice.level, choice.warnings
+        self._groups = cgroups.open_groups() if "cgroup" not in self.config.without else None
+        self._children = Children(self.config, choice, self._groups)
+        # Without namespaces two runs at once could not be told apart when what they left behind is swept.
+        self._gate = asyncio.Semaphore(self.max_concurrency)
+        await self._children.start()
+
+    @property
+    def max_concurrency(self) -> int:
+        """Return how many runs execute at once."""
+        return 1 if self.level == "guard" else self.config.max_concurrency
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the first frame says about this runner."""
+        return {
+            "protocol": protocol.PROTOCOL,
+            "runner": self._runner(),
+            "languages": packages.languages(self.config),
+            "capabilities": {
+                "cgroup": self._groups.version if self._groups else None,
+                "maxConcurrency": self.max_concurrency,
+            },
+            "warnings": self.warnings,
+        }
+
+    async def execute(
+        self,
+        request: object,
+        on_output: OnOutput | None = None,
+        on_start: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
+        """Run one request and return the reply or the refusal."""
+        run_id = request.get("runId") if isinstance(request, dict) else None
+        try:
+            checked = check_request(request)
+            if run_id in self._running:
+                raise Refusal("malformed_request", f"runId: expected a new one, got {run_id!r}, which is running")
+            self._running[checked["runId"]] = None
+        except Refusal as why:
+            self.must_exit = self.must_exit or why.code == "runner_outdated"
+            return refusal(run_id, why.code, why.detail)
+        try:
+            async with self._gate:
+                return await self._execute(checked, on_output, on_start)
+        except Refusal as why:
+            return refusal(run_id, why.code, why.detail)
+        finally:
+            self._running.pop(checked["runId"], None)
+            self._canceled.discard(checked["runId"])
+
+    async def cancel(self, run_id: str) -> bool:
+        """End a run; its `execute` answers `canceled` with what was captured. False when there is no such run."""
+        if run_id not in self._running:
+            return False
+        running = self._running[run_id]
+        if running is None:
+            self._canceled.add(run_id)
+        else:
+            running.end("canceled")
+        return True
+
+    async def recycle(self) -> None:
+        """Replace the fork servers by new ones, which have another address layout and hash seed."""
+        await self._started_children().recycle()
+
+    async def settle(self) -> None:
+        """Wait until everything behind the answers is done: children reaped, folders emptied."""
+        while self._behind:
+            await asyncio.wait(self._behind)
+
+    async def close(self) -> None:
+        """End every run and every process of ours."""
+        for running in self._running.values():
+            if running is not None:
+                running.end("canceled")
+        await self.settle()
+        if self._children is not None:
+            await self._children.close()
+        if self._groups is not None:
+            self._groups.close()
+
+    async def _execute(
+        self, request: protocol.Request, on_output: OnOutput | None, on_start: Callable[[], None] | None
+    ) -> dict[str, Any]:
+        delivery = deliver(request, may_mount=self._started_children().mounts_files)
+        try:
+            for attempt in range(_TRIES):
+                try:
+                    return await self._try(request, delivery, on_output, on_start)
+                except ChildLostError as error:
+                    if attempt == _TRIES - 1:
+                        raise Refusal("runner_failed", str(error)) from error
+        finally:
+            delivery.close()
+        raise AssertionError("the loop returns or raises")
+
+    async def _try(
+        self,
+        request: protocol.Request,
+        delivery: Delivery,
+        on_output: OnOutput | None,
+        on_start: Callable[[], None] | None,
+    ) -> dict[str, Any]:
+        began = time.monotonic()
+        child = await self._started_children().take(request)
+        waited = time.monotonic() - began
+        running = Running(child, request["limits"], on_output)
+        self._running[request["runId"]] = running
+        if request["runId"] in self._canceled:
+            running.end("canceled")
+        memory = _memory_file(request)
+        try:
+            if on_start is not None:
+                on_start()
+            ending = await running.run({"files": delivery.files}, [memory, *delivery.fds])
+            if not ending.is_started and ending.reason == "exit":
+                raise ChildLostError(ending.detail or "the child ended before the code started")
+            return self._reply(request, child, running, (ending, waited))
+        finally:
+            os.close(memory)
+            await self._clear(child)
+
+    async def _clear(self, child: Child) -> None:
+        task = asyncio.get_running_loop().create_task(self._put_away(child))
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+        if self.level == "guard":
+            await asyncio.wait([task])
+
+    async def _put_away(self, child: Child) -> None:
+        if not await self._started_children().put_away(child):
+            self.must_exit = True
+
+    def _started_children(self) -> Children:
+        if self._children is None:
+            raise RuntimeError("start() was not called")
+        return self._children
+
+    def _reply(
+        self, request: protocol.Request, child: Child, running: Running, measured: tuple[Ending, float]
+    ) -> dict[str, Any]:
+        ending, waited = measured
+        verdict, result = judge(ending, request["limits"])
+        artifacts, problem = _collect(request, child)
+        if problem is not None and verdict["status"] == "succeeded":
+            verdict = {"status": "failed", "code": problem, "detail": "the files under outputs/ pass a limit"}
+        exec_ms = milliseconds(ending.exec_seconds)
+        return {
+            "protocol": protocol.PROTOCOL,
+            "kind": "reply",
+            "runId": request["runId"],
+            "outcome": verdict,
+            "results": result.results if result else [],
+            "logs": running.capture.logs(),
+            "error": _error_of(result),
+            "artifacts": artifacts,
+            "usage": {
+                "wallMs": exec_ms,
+                "cpuMs": milliseconds(ending.cpu_seconds),
+                "peakMemoryMiB": round(ending.peak_bytes / (1024 * 1024), 3),
+            },
+            "timings": {"coldStartMs": milliseconds(waited), "execMs": exec_ms},
+            "runner": self._runner(),
+        }
+
+    def _runner(self) -> dict[str, Any]:
+        return {"version": protocol.VERSION, "image": protocol.IMAGE, "level": self.level}
+
+
+def _error_of(result: Result | None) -> dict[str, Any] | None:
+    return result.error if result else None
+
+
+def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None]:
+    with os.scandir(f"/proc/self/fd/{child.outputs}") as entries:
+        if next(entries, None) is None:
+            return [], None
+    from berth_runner.outputs import collect
+
+    return collect(child.outputs, request["prefix"], request["limits"])
+
+
+def _memory_file(request: protocol.Request) -> int:
+    """Put the request where the child reads it at its leisure: it may be larger than any socket takes at once."""
+    fd = os.memfd_create("request", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(json.dumps(request).encode())
+    return fd

@@ -1,0 +1,62 @@
+"""Loads what runs will need, and walks once through the code paths that load more on first use."""
+
+import gc
+import io
+import os
+import shutil
+from importlib import import_module, metadata
+from pathlib import Path
+
+_ALWAYS = ("json", "traceback", "ast", "linecache", "math", "datetime", "random", "re", "collections", "statistics")
+
+
+def warm_up(libraries: list[str], cache_dir: str | None) -> dict[str, str]:
+    """Import and exercise the libraries, freeze the heap, and return the versions."""
+    for name in _ALWAYS:
+        import_module(name)
+    import_module("berth_runner.child.python")
+    if cache_dir is not None:
+        _fill_cache(Path(cache_dir))
+    for name in libraries:
+        import_module(name)
+    if "pandas" in libraries:
+        _exercise_pandas()
+    if "matplotlib" in libraries:
+        _exercise_matplotlib()
+    gc.collect()
+    gc.freeze()
+    return {name: metadata.version(name) for name in libraries}
+
+
+def _fill_cache(source: Path) -> None:
+    """matplotlib ignores a cache folder that it can't write to, so it gets a copy of its own."""
+    target = Path(os.environ["MPLCONFIGDIR"])
+    if target == source or not source.is_dir():
+        return
+    for file in source.iterdir():
+        shutil.copyfile(file, target / file.name)
+
+
+def _exercise_pandas() -> None:
+    pandas = import_module("pandas")
+    table = pandas.read_csv(io.StringIO("day,name,value\n2026-01-01,a,1.5\n2026-01-02,b,2.5\n"))
+    table["day"] = pandas.to_datetime(table["day"])
+    table.groupby("name")["value"].agg(["mean", "sum"]).sort_values("sum").to_html()
+    table.pivot_table(index="name", values="value").merge(table, on="name").describe().to_string()
+    table.head().to_json()
+
+
+def _exercise_matplotlib() -> None:
+    plot = import_module("matplotlib.pyplot")
+    figure, axes = plot.subplots()
+    axes.plot([1, 2, 3], label="warm")
+    axes.bar([1, 2], [2, 1])
+    axes.set_title("warm")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    plot.close("all")
+
+
+def build_font_cache() -> None:
+    """Make matplotlib find the machine's fonts and keep the list in MPLCONFIGDIR."""
+    import_module("matplotlib.font_manager")
