@@ -1,0 +1,52 @@
+import { type Artifacts, createArtifacts } from './artifacts.ts'
+import { createFiles, type Files } from './files.ts'
+import { createKeys, type Keys } from './keys.ts'
+import type { BerthOptions } from './options.ts'
+import { createRunCode, type RunCode } from './run-code.ts'
+import { createRuns, type Runs, type Waiting } from './runs.ts'
+import { createTenants, type Tenants } from './tenants.ts'
+import { createTransport } from './transport.ts'
+import type { Me, Reconciliation, Runtimes } from './wire.ts'
+
+/** A Berth server, as one caller sees it. */
+export interface Berth {
+  /** Runs code in the caller's own berth and resolves with the finished run. */
+  readonly run: RunCode
+  readonly runs: Runs
+  readonly files: Files
+  readonly artifacts: Artifacts
+  readonly tenants: Tenants
+  readonly keys: Keys
+  /** Who the server takes the caller for. */
+  me(options?: Waiting): Promise<Me>
+  /** Languages, versions, packages and limits. */
+  runtimes(options?: Waiting): Promise<Runtimes>
+  /** For operators: compares what is meant to exist with what does; mends it with `apply`. @default apply false */
+  reconcile(options?: Waiting & { readonly apply?: boolean | undefined }): Promise<Reconciliation>
+}
+
+/** @throws {BerthError} config_invalid when the options make no sense */
+export const createBerth = (options: BerthOptions): Berth => {
+  const transport = createTransport(options)
+  const runs = createRuns(transport)
+  return {
+    run: createRunCode(runs),
+    runs,
+    files: createFiles(transport),
+    artifacts: createArtifacts(transport),
+    tenants: createTenants(transport),
+    keys: createKeys(transport),
+    me: ({ signal } = {}) => transport.json({ method: 'GET', path: ['v1', 'me'], repeat: 'always', signal }),
+    runtimes: ({ signal } = {}) =>
+      transport.json({ method: 'GET', path: ['v1', 'runtimes'], repeat: 'always', signal }),
+    reconcile: ({ apply = false, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: ['v1', 'reconcile'],
+        json: { apply },
+        repeat: 'always',
+        timeoutMs: null,
+        signal,
+      }),
+  }
+}

@@ -1,0 +1,59 @@
+import type { Receipt, TenantState } from '../domain/tenant.ts'
+import { entriesOf } from './pages.ts'
+import type { Waiting } from './runs.ts'
+import type { Transport } from './transport.ts'
+import type { NewTenant, Page, WireTenant } from './wire.ts'
+
+/** For operators. */
+export interface Tenants {
+  list(options?: Waiting & { readonly state?: TenantState | undefined }): AsyncIterable<WireTenant>
+  /** @throws {BerthError} not_found */
+  get(tenantId: string, options?: Waiting): Promise<WireTenant>
+  /** The tenant of this external id, made when there is none. @throws {BerthError} berth_cap_reached, tenant_deleted */
+  create(tenant: NewTenant, options?: Waiting): Promise<WireTenant>
+  /** Runs are refused from now on; nothing is deleted. */
+  suspend(tenantId: string, options?: Waiting): Promise<WireTenant>
+  resume(tenantId: string, options?: Waiting): Promise<WireTenant>
+  /** Starts the deletion of everything the tenant has; `receipt` tells its end. */
+  remove(tenantId: string, options?: Waiting): Promise<WireTenant>
+  /** What was deleted and then verified absent. @throws {BerthError} not_found, conflict while it goes on */
+  receipt(tenantId: string, options?: Waiting): Promise<Receipt>
+}
+
+export const createTenants = (transport: Transport): Tenants => {
+  const one = (method: 'GET' | 'POST' | 'DELETE', parts: readonly string[], signal: AbortSignal | undefined) =>
+    transport.json<WireTenant>({ method, path: ['v1', 'tenants', ...parts], repeat: 'always', signal })
+
+  return {
+    list: ({ state, signal } = {}) =>
+      entriesOf((cursor) =>
+        transport.json<Page<WireTenant>>({
+          method: 'GET',
+          path: ['v1', 'tenants'],
+          query: { state, cursor },
+          repeat: 'always',
+          signal,
+        }),
+      ),
+    get: (tenantId, { signal } = {}) => one('GET', [tenantId], signal),
+    create: (tenant, { signal } = {}) =>
+      transport.json<WireTenant>({
+        method: 'POST',
+        path: ['v1', 'tenants'],
+        json: tenant,
+        // Idempotent on the external id.
+        repeat: 'always',
+        signal,
+      }),
+    suspend: (tenantId, { signal } = {}) => one('POST', [tenantId, 'suspend'], signal),
+    resume: (tenantId, { signal } = {}) => one('POST', [tenantId, 'resume'], signal),
+    remove: (tenantId, { signal } = {}) => one('DELETE', [tenantId], signal),
+    receipt: (tenantId, { signal } = {}) =>
+      transport.json<Receipt>({
+        method: 'GET',
+        path: ['v1', 'tenants', tenantId, 'receipt'],
+        repeat: 'always',
+        signal,
+      }),
+  }
+}

@@ -1,0 +1,106 @@
+import type { DispatchCapabilities, RuntimeDescription } from '../domain/ports/dispatch.ts'
+import type { RunLimits } from '../domain/limits.ts'
+import type { Run } from '../domain/run.ts'
+import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
+
+/** One page of a list, newest first where things have an age. */
+export interface Page<T> {
+  readonly data: readonly T[]
+  /** Opaque; null on the last page. */
+  readonly nextCursor: string | null
+}
+
+/** A file of a tenant. */
+export interface StoredFile {
+  readonly name: string
+  readonly bytes: number
+  /** ISO 8601. */
+  readonly modifiedAt: string
+  readonly sha256: string | null
+}
+
+/** A tenant's berth; timestamps are ISO 8601. */
+export interface WireBerth extends Pick<Berth, 'state' | 'backend' | 'cell' | 'runnerVersion' | 'image' | 'lastError'> {
+  readonly id: string
+  readonly createdAt: string
+  readonly readyAt: string | null
+  readonly claimedAt: string | null
+}
+
+/** A tenant, as operators see it. `externalId` is null once deleted: the tombstone keeps only a hash. */
+export interface WireTenant extends Pick<Tenant, 'externalId' | 'state'> {
+  readonly id: string
+  readonly berth: WireBerth | null
+  readonly createdAt: string
+  readonly deletedAt: string | null
+}
+
+export interface NewTenant extends Pick<ExternalId, 'project' | 'uid'> {
+  readonly identityTenant?: string | undefined
+}
+
+export interface WireKey {
+  readonly id: string
+  readonly name: string
+  readonly role: 'operator' | 'service'
+  /** For `service`: the identity project whose tenants it may act for. */
+  readonly project: string | null
+  readonly createdAt: string
+  readonly lastUsedAt: string | null
+  readonly revokedAt: string | null
+}
+
+export interface NewKey {
+  readonly name: string
+  /** @default 'service' */
+  readonly role?: 'operator' | 'service' | undefined
+  /** Needed for `service`, and not taken for `operator`. */
+  readonly project?: string | undefined
+}
+
+export interface CreatedKey extends WireKey {
+  /** Shown once. */
+  readonly secret: string
+}
+
+/** What a run has by default, and what a tenant may use at most. */
+export interface Limits {
+  readonly run: RunLimits
+  readonly maxTimeoutMs: number
+  readonly maxMemoryMiB: number
+  readonly ratePerMinute: number
+  readonly concurrency: number
+  readonly queue: number
+  readonly maxFileBytes: number
+  readonly maxTenantBytes: number
+}
+
+export interface Me {
+  readonly caller: 'operator' | 'service' | 'user'
+  readonly tenant: Pick<WireTenant, 'id' | 'state' | 'createdAt'> | null
+  readonly berth: Pick<WireBerth, 'id' | 'state' | 'runnerVersion' | 'readyAt'> | null
+  readonly limits: Limits
+  readonly usedBytes: number
+  readonly running: readonly Pick<Run, 'id' | 'status' | 'language' | 'createdAt'>[]
+}
+
+export interface Runtimes extends RuntimeDescription {
+  readonly capabilities: DispatchCapabilities
+  readonly limits: Limits
+}
+
+/** Where rows and resources differ, and what closes the gap. */
+export interface Reconciliation {
+  readonly applied: boolean
+  readonly resources: number
+  readonly rows: number
+  readonly tenants: number
+  readonly findings: readonly {
+    readonly kind: string
+    readonly berthId: string | null
+    readonly tenantId: string | null
+    readonly action: string
+    readonly done: boolean
+    readonly error: string | null
+  }[]
+}
