@@ -187,9 +187,11 @@ class Supervisor:
     ) -> dict[str, Any]:
         ending, waited = measured
         verdict, result = judge(ending, request["limits"])
-        artifacts, problem = _collect(request, child)
+        artifacts, problem, left_out = _collect(request, child)
         if problem is not None and verdict["status"] == "succeeded":
-            verdict = {"status": "failed", "code": problem, "detail": "the files under outputs/ pass a limit"}
+            verdict = {"status": "failed", "code": problem, "detail": left_out}
+        elif left_out:
+            verdict = {**verdict, "detail": "; ".join(filter(None, [verdict["detail"], left_out]))}
         exec_ms = milliseconds(ending.exec_seconds)
         return {
             "protocol": protocol.PROTOCOL,
@@ -217,10 +219,10 @@ def _error_of(result: Result | None) -> dict[str, Any] | None:
     return result.error if result else None
 
 
-def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None]:
+def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None, str]:
     with os.scandir(f"/proc/self/fd/{child.outputs}") as entries:
         if next(entries, None) is None:
-            return [], None
+            return [], None, ""
     from berth_runner.outputs import collect
 
     return collect(child.outputs, request["prefix"], request["limits"])

@@ -8,8 +8,9 @@ from types import TracebackType
 from berth_runner.child.frame import shorten
 from berth_runner.child.source import SOURCE_NAME
 
-MAX_VALUE = 4_096
-MAX_TRACEBACK = 16_384
+# A character takes up to six bytes of JSON; the supervisor gives an error 64 KiB in all.
+MAX_VALUE = 2_048
+MAX_TRACEBACK = 6_144
 _HARNESS = str(PurePath(__file__).parent)
 
 type_name = type.__dict__["__name__"].__get__

@@ -2,8 +2,9 @@
 import { inspect } from 'node:util'
 import { shorten } from './frame.mjs'
 
-const MAX_VALUE = 4096
-const MAX_TRACEBACK = 16_384
+// A character takes up to six bytes of JSON; the supervisor gives an error 64 KiB in all.
+const MAX_VALUE = 2048
+const MAX_TRACEBACK = 6144
 const MAX_CAUSES = 5
 const harness = new URL('.', import.meta.url).href
 
