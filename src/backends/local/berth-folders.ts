@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { access, chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { BerthError } from '../../domain/errors.ts'
 import { type BerthId, berthIdSchema } from '../../domain/ids.ts'
 import type { BerthResources, Berths, DestroyReport } from '../../domain/ports/berths.ts'
@@ -23,11 +23,8 @@ const createFolders = async (layout: Layout, berthId: BerthId): Promise<void> =>
   if (await exists(layout.marker(berthId))) return
   const folder = layout.berth(berthId)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (const inner of [layout.files(berthId), layout.runs(berthId)]) {
-    await mkdir(inner, { recursive: true })
-    // The sandbox's own uid looks into it through a bind; what keeps other users of the machine out is the 0700 above it.
-    await chmod(inner, 0o755)
-  }
+  for (const inner of [layout.files(berthId), layout.runs(berthId)])
+    await mkdir(inner, { recursive: true, mode: 0o700 })
   await syncFolder(folder)
   await writeDurably(layout.marker(berthId), `${JSON.stringify({ format: 1, berthId })}\n`)
   await syncFolder(folder)

@@ -35,7 +35,7 @@ const receiveInto = async (file: FileHandle, body: AsyncIterable<Uint8Array>, op
     hash.update(chunk)
     await writeAll(file, chunk)
   }
-  // The sandbox reads it under another uid; the 0700 above the berth keeps other users of the machine out.
+  // The sandbox reads it under another uid, through a mount of this one file; 0700 above it keeps other users out.
   await file.chmod(0o644)
   await file.sync()
   return { bytes, sha256: hash.digest('hex'), modifiedAt: (await file.stat()).mtime }

@@ -27,7 +27,7 @@ const entryFor = async (folder: FileHandle, name: string): Promise<FileEntry | n
 const makeFolders = async (parent: { root: string; parts: readonly string[] }): Promise<void> => {
   for (const [index, part] of parent.parts.entries()) {
     await withFolder({ root: parent.root, parts: parent.parts.slice(0, index) }, undefined, async (folder) => {
-      await mkdir(entryOf(folder, part), 0o755).catch((error: unknown) => {
+      await mkdir(entryOf(folder, part), 0o700).catch((error: unknown) => {
         if (!hasCode(error, 'EEXIST')) throw error
       })
       await folder.sync()

@@ -1,0 +1,43 @@
+import type { Summary } from './compare.ts'
+
+/** Flat names and numbers, so that a machine finds a figure without knowing the shape; what could not be measured says why. */
+export interface Figures {
+  readonly values: Readonly<Record<string, number>>
+  readonly omitted: Readonly<Record<string, string>>
+}
+
+/** Goals of the figures: `most` or `least`. */
+export const goals: Readonly<Record<string, { readonly most?: number; readonly least?: number }>> = {
+  'local.python.one_liner.vs_plain_python': { most: 0.5 },
+  'local.python.one_liner.vs_bubblewrap': { most: 0.35 },
+  'local.python.pandas.vs_plain_python': { most: 0.1 },
+  'local.python.chart.vs_plain_python': { most: 0.2 },
+  'local.typescript.one_liner.vs_plain_node': { most: 0.1 },
+  'local.memory.tenants_200_vs_1': { most: 1.15 },
+  'api.run.vs_port.p50': { most: 1.3 },
+  'api.throughput.vs_port': { least: 0.85 },
+  'signup.first_result.vs_run': { most: 4 },
+}
+
+const round = (value: number): number => Number(value.toPrecision(4))
+
+/** `<name>.p50_ms`, `.p99_ms` and `.n` of one variant. */
+export const timesOf = (name: string, summary: Summary): Record<string, number> => ({
+  [`${name}.p50_ms`]: round(summary.p50),
+  [`${name}.p99_ms`]: round(summary.p99),
+  [`${name}.n`]: summary.n,
+})
+
+export const ratio = (part: number, whole: number): number => round(part / whole)
+
+export const merge = (all: readonly Figures[]): Figures => ({
+  values: Object.assign({}, ...all.map((figures) => figures.values)) as Record<string, number>,
+  omitted: Object.assign({}, ...all.map((figures) => figures.omitted)) as Record<string, string>,
+})
+
+/** Null for a figure without a goal. */
+export const meetsGoal = (name: string, value: number): boolean | null => {
+  const goal = goals[name]
+  if (goal === undefined) return null
+  return value <= (goal.most ?? Infinity) && value >= (goal.least ?? -Infinity)
+}
