@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const root = resolve(import.meta.dirname, '../..')
+
+export interface ServerUnderTest extends AsyncDisposable {
+  readonly url: string
+  readonly operatorKey: string
+  readonly hookSecret: string
+  /** Resolves when the server takes requests. */
+  start(): Promise<void>
+  /** SIGKILL: no handler runs, nothing is flushed. */
+  kill(): Promise<void>
+}
+
+const freePort = async (): Promise<number> => {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+const base32Key = (): string =>
+  `berth_${Array.from(randomBytes(32), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('')}`
+
+/** A real `berth serve` in its own process, on one port over all its lives. */
+export const createServerUnderTest = async (env: Readonly<Record<string, string>>): Promise<ServerUnderTest> => {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const operatorKey = base32Key()
+  const hookSecret = `whsec_${randomBytes(32).toString('base64')}`
+  let child: ChildProcess | null = null
+  let log = ''
+
+  const start = async (): Promise<void> => {
+    log = ''
+    child = spawn(process.execPath, ['src/cli/berth.ts', 'serve'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'],
+        BERTH_PORT: String(port),
+        BERTH_OPERATOR_KEY: operatorKey,
+        BERTH_HOOK_SECRETS: hookSecret,
+        ...env,
+      },
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-20_000)
+      })
+    }
+    await isReady(child)
+  }
+
+  const isReady = async (started: ChildProcess): Promise<void> => {
+    for (let tries = 0; tries < 600; tries += 1) {
+      if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}:\n${log}`)
+      const answer = await fetch(`${url}/ready`).catch(() => null)
+      if (answer?.ok === true) return
+      await delay(50)
+    }
+    throw new Error(`the server is not ready after 30 s:\n${log}`)
+  }
+
+  const kill = async (): Promise<void> => {
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  return { url, operatorKey, hookSecret, start, kill, [Symbol.asyncDispose]: kill }
+}
