@@ -67,10 +67,11 @@ export const renewBerths = (
       .set({ lease_until: lease.until.getTime() })
       .where('id', 'in', berthIds)
       .where('lease_owner', '=', lease.owner)
-      .where(isUnchanged)
-      .returning('id')
+      // Work that changed meanwhile is lost: it may be handed back, but not be held longer.
+      .where((eb) => eb.or([isUnchanged(eb), eb('lease_until', '>', lease.until.getTime())]))
+      .returning(['id', 'state', 'leased_state'])
       .execute()
-    return rows.map(({ id }) => id)
+    return rows.filter(({ state, leased_state: leased }) => state === leased).map(({ id }) => id)
   })
 
 const changesOf = (outcome: Outcome): Partial<BerthRow> => {

@@ -19,7 +19,7 @@ export const signUp = (database: Database, options: SignUpOptions): Promise<Sign
       await recordEvent(db, { key, tenantId: row.id, now })
     }
     if (row.state === 'deprovisioning' || row.state === 'deleted') return { tenant, berth: null, outcome: 'tombstone' }
-    const berth =
-      (await findLivingBerth(db, row.id)) ?? (await claimBerth(db, database.traits, { ...options, tenantId: row.id }))
+    const existing = isNew ? undefined : await findLivingBerth(db, row.id)
+    const berth = existing ?? (await claimBerth(db, database.traits, { ...options, tenantId: row.id }))
     return { tenant, berth: parseBerth(berth), outcome: isNew ? 'created' : 'existing' }
   })
