@@ -9,13 +9,22 @@ import type { Page, PageRequest, Store, StoredRun } from '../domain/ports/store.
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 import type { Run, RunRequest, RunStatus } from '../domain/run.ts'
 import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
+import { cancelRun } from './cancel-run.ts'
+import { type Core, createCore } from './core.ts'
+import { deleteExpired } from './delete-expired.ts'
+import { followRun, getRun } from './follow-run.ts'
+import { keepRunLeases } from './keep-run-leases.ts'
+import { workOnQueue } from './queued-runs.ts'
 import type { RunEvent } from './run-event.ts'
+import { runNow } from './run-now.ts'
+import { createSettings } from './settings.ts'
+import { submitRun } from './submit-run.ts'
 
 export interface DispatcherDeps {
   readonly store: Pick<Store, 'runs'>
   readonly dispatch: Dispatch
   readonly fleet: Pick<Fleet, 'update'>
-  readonly files: Pick<TenantFiles, 'list' | 'put' | 'delete'>
+  readonly files: Pick<TenantFiles, 'put' | 'deleteAll'>
   /** The provisioner, as far as a run needs it. */
   readonly berths: {
     ensureBerth(
@@ -106,4 +115,36 @@ export interface Dispatcher extends AsyncDisposable {
   start(signal: AbortSignal): Promise<void>
 }
 
-export declare const createDispatcher: (deps: DispatcherDeps, options: DispatcherOptions) => Dispatcher
+/** Wiring only; each part is a file of its own. */
+export const createDispatcher = (deps: DispatcherDeps, options: DispatcherOptions): Dispatcher => {
+  const core = createCore(deps, createSettings(options))
+  return {
+    run: (request) => runNow(core, request),
+    submit: (request) => submitRun(core, request),
+    cancel: (tenantId, runId) => cancelRun(core, tenantId, runId),
+    get: (tenantId, runId) => getRun(core, tenantId, runId),
+    list: async (request) => {
+      // What was answered a moment ago must be in the list.
+      await core.recorder.flush()
+      return core.store.runs.list(request)
+    },
+    events: (tenantId, runId, reader) => followRun(core, { tenantId, runId, ...reader }),
+    start: (signal) => start(core, signal),
+    [Symbol.asyncDispose]: () => core.recorder[Symbol.asyncDispose](),
+  }
+}
+
+const start = async (core: Core, signal: AbortSignal): Promise<void> => {
+  const stopped = new AbortController()
+  const loops = [keepRunLeases(core, stopped.signal), deleteExpired(core, signal)].map(untilAborted)
+  await workOnQueue(core, signal)
+  core.close()
+  // Leases are kept until the last run has ended or was handed back.
+  await core.active.drain(core.settings.drainMs)
+  stopped.abort()
+  await Promise.all(loops)
+  await core.recorder.flush()
+}
+
+/** Loops end with the reason of their signal. */
+const untilAborted = (loop: Promise<never>): Promise<void> => loop.catch(() => undefined)

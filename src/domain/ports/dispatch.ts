@@ -40,7 +40,8 @@ export interface DispatchCapabilities {
 export interface Dispatch {
   readonly capabilities: DispatchCapabilities
   /**
-   * Resolves however the code ended. Never retries what may have started.
+   * Resolves however the code ended. Never retries what may have started. An error with `data.runnerVersion` is a refusal:
+   * the runner answered that it has not started the code.
    * @throws {BerthError} runner_outdated, runner_failed, malformed_reply, file_not_found, backend_unavailable, berth_waking
    */
   dispatch(options: DispatchOptions): Promise<RunnerReply>

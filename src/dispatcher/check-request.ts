@@ -1,0 +1,68 @@
+import { BerthError, type FieldError } from '../domain/errors.ts'
+import type { RunLimits } from '../domain/limits.ts'
+import type { DispatchCapabilities, DispatchRequest } from '../domain/ports/dispatch.ts'
+import type { RunRequest } from '../domain/run.ts'
+
+/** JSON in, JSON out, over within two seconds. */
+const EVALUATOR_TIMEOUT_MS = 2000
+const EVALUATOR_MEMORY_MIB = 128
+
+export interface RequestCeilings {
+  readonly limits: RunLimits
+  readonly maxTimeoutMs: number
+  readonly maxMemoryMiB: number
+}
+
+/**
+ * The limits that this run gets.
+ * @throws {BerthError} source_too_large, unsupported, invalid_request
+ */
+export const checkRequest = (
+  request: RunRequest,
+  ceilings: RequestCeilings,
+  capabilities: Pick<DispatchCapabilities, 'files'>,
+): RunLimits => {
+  assertSource(request.code, ceilings.limits.maxSourceBytes)
+  if (request.files.length > 0 && !capabilities.files)
+    throw new BerthError('unsupported', 'this backend gives runs no files; leave `files` out')
+  const limits = limitsOf(request, ceilings)
+  const errors = [
+    ...overLimit('timeoutMs', limits.timeoutMs, ceilings.maxTimeoutMs),
+    ...overLimit('memoryMiB', limits.memoryMiB, ceilings.maxMemoryMiB),
+  ]
+  if (errors.length > 0)
+    throw new BerthError('invalid_request', errors.map(({ detail }) => detail).join('; '), { errors })
+  return limits
+}
+
+const assertSource = (code: string, maxSourceBytes: number): void => {
+  // UTF-8 takes one to three bytes per UTF-16 unit, so most sources need no counting.
+  if (code.length * 3 <= maxSourceBytes) return
+  const bytes = Buffer.byteLength(code)
+  if (bytes > maxSourceBytes)
+    throw new BerthError(
+      'source_too_large',
+      `expected at most ${maxSourceBytes} bytes of UTF-8 in \`code\`, got ${bytes}`,
+    )
+}
+
+const limitsOf = ({ profile, timeoutMs, memoryMiB }: RunRequest, { limits, ...max }: RequestCeilings): RunLimits => {
+  const evaluator = profile === 'evaluator'
+  const defaults = {
+    timeoutMs: Math.min(evaluator ? EVALUATOR_TIMEOUT_MS : limits.timeoutMs, max.maxTimeoutMs),
+    memoryMiB: Math.min(evaluator ? EVALUATOR_MEMORY_MIB : limits.memoryMiB, max.maxMemoryMiB),
+  }
+  return { ...limits, timeoutMs: timeoutMs ?? defaults.timeoutMs, memoryMiB: memoryMiB ?? defaults.memoryMiB }
+}
+
+const overLimit = (field: string, got: number, max: number): readonly FieldError[] =>
+  got > max ? [{ pointer: `/${field}`, detail: `expected \`${field}\` of at most ${max}, got ${got}` }] : []
+
+/** @throws {BerthError} payload_too_large */
+export const assertPayload = (request: DispatchRequest): void => {
+  const bytes = Buffer.byteLength(JSON.stringify(request))
+  const { maxPayloadBytes } = request.limits
+  if (bytes <= maxPayloadBytes) return
+  const detail = `expected code and variables of at most ${maxPayloadBytes} bytes together, got ${bytes}`
+  throw new BerthError('payload_too_large', detail)
+}

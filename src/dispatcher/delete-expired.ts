@@ -1,0 +1,34 @@
+import type { Core } from './core.ts'
+
+const BATCH = 200
+const EVERY_MS = 10 * 60_000
+
+/** Deletes runs that are too old, and their artifacts, until the signal is aborted; then rejects with its reason. */
+export const deleteExpired = async (core: Core, signal: AbortSignal): Promise<never> => {
+  for (;;) {
+    try {
+      while ((await deleteBatch(core, signal)) === BATCH) signal.throwIfAborted()
+    } catch (error) {
+      signal.throwIfAborted()
+      core.events.emit({ code: 'retention.failed', level: 'error', error })
+    }
+    await core.clock.sleep(EVERY_MS, signal)
+  }
+}
+
+const deleteBatch = async ({ store, files, clock, events, settings }: Core, signal: AbortSignal): Promise<number> => {
+  const now = clock.now()
+  const before = new Date(now.getTime() - settings.retentionMs)
+  const expired = await store.runs.deleteExpired({ before, now, limit: BATCH })
+  for (const { run, berthId, tenantId } of expired) {
+    if (berthId === null || run.artifacts.length === 0) continue
+    try {
+      await files.deleteAll({ berthId, area: 'run', runId: run.id }, { signal })
+    } catch (error) {
+      // They still go with the berth; the other runs must not wait for them.
+      events.emit({ code: 'retention.artifacts_left', level: 'error', runId: run.id, berthId, tenantId, error })
+    }
+  }
+  if (expired.length > 0) events.emit({ code: 'retention.deleted', level: 'info', detail: { runs: expired.length } })
+  return expired.length
+}

@@ -1,0 +1,102 @@
+import { BerthError, isBerthError } from '../domain/errors.ts'
+import type { BerthId } from '../domain/ids.ts'
+import type { DispatchOptions, DispatchRequest } from '../domain/ports/dispatch.ts'
+import type { RunnerReply } from '../domain/runner-protocol.ts'
+import type { DispatcherDeps } from './dispatcher.ts'
+import { CANCEL_GRACE_MS, DISPATCH_GRACE_MS, type Settings } from './settings.ts'
+
+export interface DispatchWork {
+  readonly berthId: BerthId
+  readonly request: DispatchRequest
+  /** Aborted with a BerthError: why the run is to end. */
+  readonly signal: AbortSignal
+  readonly onOutput: DispatchOptions['onOutput'] | undefined
+}
+
+type Deps = Pick<DispatcherDeps, 'dispatch' | 'fleet' | 'clock' | 'events'>
+
+/**
+ * The reply of the berth's runner within the time limit and a grace. Tries a second time only when the runner said that it has not started.
+ * @throws {BerthError} what Dispatch throws; runner_failed when nothing came back in time; the reason of the signal
+ */
+export const dispatchRun = async (deps: Deps, settings: Settings, work: DispatchWork): Promise<RunnerReply> => {
+  const ended = new AbortController()
+  const late = new AbortController()
+  const timeoutMs = work.request.limits.timeoutMs + DISPATCH_GRACE_MS
+  deps.clock.sleep(timeoutMs, ended.signal).then(
+    () => late.abort(new BerthError('runner_failed', `the runner gave no reply within ${timeoutMs} ms`)),
+    () => undefined,
+  )
+  const signal = AbortSignal.any([work.signal, late.signal])
+  const given = givenUp(deps, signal, ended.signal)
+  try {
+    const reply = await Promise.race([dispatchTwice(deps, settings, { ...work, signal }), given])
+    return reply.outcome.status === 'canceled' && isBerthError(signal.reason) ? whyStopped(reply, signal.reason) : reply
+  } catch (error) {
+    // The first reason to stop is the one that is told, whatever it made the backend throw.
+    if (signal.aborted && isBerthError(signal.reason)) throw signal.reason
+    throw asBerthError(error)
+  } finally {
+    ended.abort()
+  }
+}
+
+/** The runner only knows that it was told to stop; what it captured until then is kept. */
+const whyStopped = (reply: RunnerReply, reason: BerthError): RunnerReply => {
+  if (reason.code === 'shutting_down') throw reason
+  if (reason.code === 'canceled') return reply
+  return { ...reply, outcome: { status: 'timed_out', code: 'timeout', detail: reason.message } }
+}
+
+/** A backend that ignores its signal must not hold a place for ever. */
+const givenUp = (deps: Deps, signal: AbortSignal, ended: AbortSignal): Promise<never> => {
+  const given = Promise.withResolvers<never>()
+  given.promise.catch(() => undefined)
+  const giveUp = (): void => {
+    deps.clock.sleep(CANCEL_GRACE_MS, ended).then(
+      () => given.reject(signal.reason as Error),
+      () => undefined,
+    )
+  }
+  if (signal.aborted) giveUp()
+  else signal.addEventListener('abort', giveUp, { once: true })
+  return given.promise
+}
+
+const dispatchTwice = async (deps: Deps, settings: Settings, work: DispatchWork): Promise<RunnerReply> => {
+  try {
+    return await dispatchOnce(deps, work)
+  } catch (error) {
+    work.signal.throwIfAborted()
+    if (!isBerthError(error) || !isRefusal(error)) throw error
+    await mend(deps, settings, { error, work })
+    return dispatchOnce(deps, work)
+  }
+}
+
+const dispatchOnce = (deps: Deps, { berthId, request, signal, onOutput }: DispatchWork): Promise<RunnerReply> =>
+  deps.dispatch.dispatch({ berthId, request, signal, ...(onOutput === undefined ? {} : { onOutput }) })
+
+const isRefusal = ({ code, data }: BerthError): boolean =>
+  code === 'runner_outdated' || (code === 'runner_failed' && typeof data['runnerVersion'] === 'number')
+
+/** @throws {BerthError} the error itself when there is no image to update to */
+const mend = async (
+  deps: Deps,
+  { fence }: Settings,
+  { error, work }: { error: BerthError; work: DispatchWork },
+): Promise<void> => {
+  const { berthId, request, signal } = work
+  deps.events.emit({
+    code: 'run.refused',
+    level: 'warn',
+    berthId,
+    detail: { reason: error.code, runId: request.runId },
+  })
+  if (error.code !== 'runner_outdated') return
+  if (fence === null) throw error
+  await deps.fleet.update(berthId, fence.image, { signal })
+}
+
+const asBerthError = (error: unknown): BerthError =>
+  isBerthError(error) ? error : new BerthError('internal', 'the backend broke its contract', { cause: error })
