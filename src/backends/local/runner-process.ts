@@ -51,7 +51,7 @@ const startFailure = (exit: RunnerExit): BerthError => {
   })
 }
 
-/** Keeps one runner process alive. A run whose process died is never sent again: nobody knows how far it came. */
+/** Keeps one runner process alive. A run that was lost with its process is never sent again: nobody knows how far it came. */
 export class RunnerProcess implements AsyncDisposable {
   readonly #options: RunnerProcessOptions
   readonly #runs: RunsInFlight
@@ -145,6 +145,7 @@ export class RunnerProcess implements AsyncDisposable {
     try {
       const live = { child, ready: await Promise.race([ready.promise, exit]) }
       this.#live = live
+      this.#runs.resend((request) => child.send(request))
       void this.#superviseLife(live)
       return live
     } catch (error) {
@@ -188,7 +189,9 @@ export class RunnerProcess implements AsyncDisposable {
     this.#recycling = null
     // Before the runs' own callers go on, so that what they send next waits for the new process.
     if (!closing) this.#restart(clock.monotonicMs() - startedAtMs > MAX_BACKOFF_MS)
-    this.#runs.failAll(lost)
+    // A runner that leaves in order has said of every run that it started, so the rest never began and can be sent again.
+    const leftInOrder = exit.code === 0 && !closing
+    this.#runs.fail(lost, (isStarted) => isStarted || !leftInOrder)
   }
 
   #restart(livedLong: boolean): void {

@@ -63,10 +63,21 @@ export class RunsInFlight {
     }
   }
 
-  failAll(error: BerthError): void {
-    const flights = [...this.#flights.values()]
-    this.#flights.clear()
-    for (const flight of flights) flight.settle.reject(error)
+  /** Gives up the runs that `isLost` names, by whether their code had started. The others wait for `resend`. */
+  fail(error: BerthError, isLost: (isStarted: boolean) => boolean): void {
+    for (const [runId, flight] of this.#flights) {
+      if (!isLost(flight.startedAtMs !== null)) continue
+      this.#flights.delete(runId)
+      flight.settle.reject(error)
+    }
+  }
+
+  /** Hands every waiting run to a new process. */
+  resend(send: (request: RunnerRequest) => void): void {
+    for (const flight of this.#flights.values()) {
+      flight.sentAtMs = this.#clock.monotonicMs()
+      send(flight.request)
+    }
   }
 
   /**

@@ -1,7 +1,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { BerthId } from '../../../src/domain/ids.ts'
+import { type RunLimits, defaultRunLimits } from '../../../src/domain/limits.ts'
+import type { DispatchRequest } from '../../../src/domain/ports/dispatch.ts'
 import type { BerthEvent } from '../../../src/domain/ports/events.ts'
+import type { RunnerReply } from '../../../src/domain/runner-protocol.ts'
 import { createBerthFolders } from '../../../src/backends/local/berth-folders.ts'
 import { createFolderFiles } from '../../../src/backends/local/folder-files.ts'
 import { openLayout } from '../../../src/backends/local/layout.ts'
@@ -62,3 +66,34 @@ export const makeBackend = async (options: Partial<LocalBackendOptions> = {}) =>
     throw error
   }
 }
+
+type Backend = Pick<Awaited<ReturnType<typeof makeBackend>>, 'dispatch' | 'ids'>
+
+export interface OneRun {
+  readonly code: string
+  readonly language?: 'python' | 'typescript'
+  readonly files?: readonly string[]
+  readonly variables?: DispatchRequest['variables']
+  readonly limits?: Partial<RunLimits>
+  readonly minRunnerVersion?: number
+  readonly signal?: AbortSignal
+  readonly onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
+}
+
+/** Runs code in a berth through the port. */
+export const oneRun = (backend: Backend, berthId: BerthId, run: OneRun): Promise<RunnerReply> =>
+  backend.dispatch.dispatch({
+    berthId,
+    request: {
+      runId: backend.ids.runId(),
+      language: run.language ?? 'python',
+      code: run.code,
+      variables: run.variables ?? {},
+      files: [...(run.files ?? [])],
+      profile: 'default',
+      limits: { ...defaultRunLimits, ...run.limits },
+      minRunnerVersion: run.minRunnerVersion ?? 0,
+    },
+    signal: run.signal ?? new AbortController().signal,
+    ...(run.onOutput === undefined ? {} : { onOutput: run.onOutput }),
+  })

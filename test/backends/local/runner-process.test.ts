@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isBerthError } from '../../../src/domain/errors.ts'
+import { codeOf, quiet } from '../../contract/content.ts'
+import { makeBackend, oneRun } from './subject.ts'
+
+const runnerDir = join(import.meta.dirname, 'scripted-runner')
+
+/** A backend whose runner misbehaves in the named way. */
+const misbehaving = async (level: string) => {
+  const backend = await makeBackend({ runnerDir, level })
+  const berthId = backend.ids.berthId()
+  await backend.berths.create(berthId, { signal: quiet() })
+  return { ...backend, run: (code = '1') => oneRun(backend, berthId, { code }) }
+}
+
+describe('a runner that does not start', () => {
+  test('because there is no sandbox tells the remedy', async () => {
+    const error = await makeBackend({ runnerDir, level: 'no-sandbox' }).catch((error: unknown) => error)
+
+    expect(error).toMatchObject({ code: 'sandbox_unavailable', message: 'No user namespaces. Install bubblewrap.' })
+  })
+
+  test('because it breaks tells what it printed, to the log', async () => {
+    const error = await makeBackend({ runnerDir, level: 'breaks-at-start' }).catch((error: unknown) => error)
+
+    expect(error).toMatchObject({ code: 'backend_unavailable', data: { stderr: 'cannot import something' } })
+  })
+
+  test('because it speaks another protocol is refused', async () => {
+    expect(await codeOf(makeBackend({ runnerDir, level: 'another-protocol' }))).toBe('backend_unavailable')
+  })
+
+  test('because its Python does not exist says so', async () => {
+    const error = await makeBackend({ runnerDir, python: '/nowhere/bin/python' }).catch((error: unknown) => error)
+
+    expect(isBerthError(error) && error.data['stderr']).toContain('ENOENT')
+  })
+})
+
+describe('a runner that breaks', () => {
+  test.each(['dies', 'writes-garbage', 'leaves-after-started'])(
+    'when it %s, the run is lost with a typed error and never sent again, and the next one works',
+    async (mode) => {
+      await using backend = await misbehaving(mode)
+
+      expect(await codeOf(backend.run())).toBe('runner_failed')
+      expect((await backend.run()).outcome.status).toBe('succeeded')
+    },
+  )
+
+  test('when it leaves in order before a run started, the run goes to the next process', async () => {
+    await using backend = await misbehaving('leaves-in-order')
+
+    expect((await backend.run()).outcome.status).toBe('succeeded')
+    expect(backend.events.filter((event) => event.code === 'runner.started')).toHaveLength(2)
+  })
+})
+
+describe('a reply', () => {
+  test('that has not the agreed shape is malformed', async () => {
+    await using backend = await misbehaving('answers-nonsense')
+
+    expect(await codeOf(backend.run())).toBe('malformed_reply')
+  })
+
+  test('with the success shape is a success, whatever else it carries', async () => {
+    await using backend = await misbehaving('forges-both')
+
+    expect((await backend.run()).outcome.status).toBe('succeeded')
+  })
+
+  test.each([
+    ['runner_outdated', 'runner_outdated'],
+    ['runner_failed', 'runner_failed'],
+    ['file_not_found', 'file_not_found'],
+    ['malformed_request', 'internal'],
+    ['unheard_of', 'malformed_reply'],
+  ])('that refuses with %s becomes the error %s', async (refusal, expected) => {
+    await using backend = await misbehaving('refuses')
+
+    expect(await codeOf(backend.run(refusal))).toBe(expected)
+  })
+})
+
+test("the runner sees nothing of the server's environment", async () => {
+  process.env['BERTH_TEST_SECRET'] = 'secret'
+  await using backend = await misbehaving('prints-environment')
+  await backend.run()
+  delete process.env['BERTH_TEST_SECRET']
+
+  const printed = backend.events.find((event) => event.code === 'runner.log')?.detail?.['line']
+  expect(String(printed)).not.toContain('secret')
+  // The control: what it was given is there.
+  expect(String(printed)).toContain('PYTHONPATH')
+})
