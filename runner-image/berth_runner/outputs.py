@@ -1,7 +1,7 @@
 """Takes what a run left in outputs/ out of the sandbox: regular files only, whatever else hostile code put there.
 
-Every step opens one name relative to a descriptor and follows no link, so no path can lead elsewhere; that needs no newer
-call such as openat2, which some kernels and filters refuse. The folder may even change while it is read.
+Every step opens one name relative to a descriptor and follows no link, so no path can lead elsewhere; that needs no
+newer call such as openat2, which some kernels and filters refuse. The folder may even change while it is read.
 """
 
 import base64
@@ -70,7 +70,7 @@ def collect(
     limits: Mapping[str, int],
     keepers: Mapping[str, KeeperFactory] | None = None,
 ) -> tuple[list[Artifact], str | None, str]:
-    """Return the artifacts by name, `artifacts_too_large` when some stayed out for size, and what stayed out and why."""
+    """Return the artifacts by name, `artifacts_too_large` when some stayed out for size, and what stayed out."""
     make = (keepers or KEEPERS).get(prefix["kind"])
     collection = _Collection(
         make(prefix) if make else None, limits["maxArtifactBytes"], limits["maxInlineArtifactBytes"]

@@ -7,7 +7,7 @@ from typing import Any
 from berth_runner.child.failure import type_name
 from berth_runner.child.figures import is_figure, to_png
 from berth_runner.child.frame import encode_json, shorten
-from berth_runner.child.json_value import NotJsonError, to_json
+from berth_runner.child.json_value import NotJsonError, TooLargeError, to_json
 from berth_runner.child.table import is_tabular, to_table
 
 MAX_TEXT = 16_384
@@ -30,6 +30,8 @@ def to_bundle(value: object, max_bytes: int, drawn: dict[int, bytes]) -> tuple[d
         forms["json"] = to_json(value, max_bytes)
     except NotJsonError as error:
         problem = error
+    except TooLargeError:
+        raise
     except Exception as error:  # properties of the value may raise
         problem = NotJsonError(f"$ cannot be read: {type_name(type(error))}")
     return {"text": to_text(value), **_rich_forms(value), **forms}, problem
@@ -79,7 +81,7 @@ def _figure_bundle(value: Any, max_bytes: int, drawn: dict[int, bytes]) -> dict[
 
 
 def _rich_forms(value: object) -> dict[str, object]:
-    if isinstance(value, type) or type(value).__module__ == "builtins":
+    if issubclass(type(value), type) or type(value).__module__ == "builtins":
         return {}
     found = {form: _rich_form(value, form, method) for form, method in _RICH_METHODS.items()}
     return {form: content for form, content in found.items() if content is not None}

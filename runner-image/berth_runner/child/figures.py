@@ -28,16 +28,28 @@ def save_open_figures() -> dict[int, bytes]:
     """Save the open figures by number as outputs/figure-1.png …; return the PNG of each by its id."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     drawn: dict[int, bytes] = {}
-    if pyplot is None:
-        return drawn
-    for number in pyplot.get_fignums():
+    for number in _numbers(pyplot):
         try:
             figure = pyplot.figure(number)
             drawn[id(figure)] = to_png(figure)
             _save(drawn[id(figure)], len(drawn))
         except Exception as error:
-            print(f"berth: figure {number} could not be saved: {error!r:.500}", file=sys.stderr)
+            print(f"berth: figure {number} could not be saved: {_told(error)}", file=sys.stderr)
     return drawn
+
+
+def _numbers(pyplot: Any) -> list[int]:  # noqa: ANN401
+    try:
+        return [] if pyplot is None else list(pyplot.get_fignums())
+    except Exception:  # what lies in sys.modules may be anything
+        return []
+
+
+def _told(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:
+        return "the reason cannot be shown"
 
 
 def _save(png: bytes, number: int) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from json import dumps
 
 MAX_SAFE_INTEGER = 2**53 - 1
-MAX_DEPTH = 200
+MAX_DEPTH = 100
 
 
 class NotJsonError(Exception):

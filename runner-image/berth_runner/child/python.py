@@ -189,6 +189,8 @@ def _open_streams() -> list[TextIO]:
         for fd in (1, 2)
     ]
     sys.stdout, sys.stderr = streams
+    with suppress(OSError):
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc, assignment]
     return streams
 

@@ -24,14 +24,16 @@ def to_table(value: Any, max_bytes: int) -> dict[str, object]:  # noqa: ANN401 -
     """Return {columns, rows, rowCount, truncated}; `truncated` is true when rows or columns had to stay out."""
     frame = value.to_frame("value" if value.name is None else value.name) if _is_series(value) else value
     row_count = len(frame)
-    columns = [_column(name, series) for name, series in _all_columns(frame.iloc[:MAX_ROWS])]
+    # More columns than this cannot fit, and each costs time.
+    most = max_bytes // len('{"name":"","type":"json"}')
+    columns = [_column(name, series) for name, series in _all_columns(frame.iloc[:MAX_ROWS, :most])]
     kept, left = _fit_columns(columns, max_bytes)
     rows = _fit_rows([cells for _, _, cells in kept], min(row_count, MAX_ROWS), left)
     return {
         "columns": [{"name": name, "type": kind} for name, kind, _ in kept],
         "rows": rows,
         "rowCount": row_count,
-        "truncated": len(rows) < row_count or len(kept) < len(columns),
+        "truncated": len(rows) < row_count or len(kept) < len(columns) or frame.shape[1] > most,
     }
 
 
@@ -76,6 +78,8 @@ def _kind(series: Any, present: list[object]) -> str:  # noqa: ANN401
     if kinds == {"integer"}:
         # One value that a JSON reader would round makes the whole column text: no type changes from row to row.
         return "integer" if _are_small(present) else "string"
+    if "other" in kinds:
+        return "string"
     return kinds.pop() if len(kinds) == 1 else "json" if kinds <= _JSON_KINDS else "string"
 
 

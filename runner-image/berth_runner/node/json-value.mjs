@@ -1,7 +1,7 @@
 // Strict JSON: a value either goes through without any loss, or the first place that does not is named.
 import { types } from 'node:util'
 
-const MAX_DEPTH = 200
+const MAX_DEPTH = 100
 const identifier = /^[\p{L}_$][\p{L}\p{N}_$]*$/u
 
 /** The value cannot be sent as JSON; the message names the place and the reason. */
