@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { codeOf, collect, quiet } from '../contract/content.ts'
+import { externalId, openProvisioningSite } from '../support/provisioning-site.ts'
+
+const signal = quiet()
+
+test('a tenant who signs up gets a ready berth with its resources', async () => {
+  await using site = await openProvisioningSite()
+  site.work()
+
+  const { tenant } = await site.provisioner.signUp(externalId('ada'), null)
+  const { berth } = await site.provisioner.ensureBerth(tenant.id, { signal })
+
+  expect(berth.state).toBe('ready')
+  expect(await site.folders.find(berth.id, { signal })).toEqual({ berthId: berth.id, partial: false })
+})
+
+test('a sign-up is answered before its berth exists', async () => {
+  await using site = await openProvisioningSite()
+
+  const { berth, outcome } = await site.provisioner.signUp(externalId('ada'), null)
+
+  expect([outcome, berth?.state]).toEqual(['created', 'provisioning'])
+})
+
+test('a sign-up wakes the worker, which does not wait for its next poll', async () => {
+  await using site = await openProvisioningSite({ pollMs: 3_600_000 })
+  site.work()
+  await site.provisioner.signUp(externalId('first'), null)
+  await site.provisioner.ensureBerth(externalId('first'), { signal })
+
+  const ready = site.log.next('berth.ready')
+  await site.provisioner.signUp(externalId('second'), null)
+
+  expect((await ready).level).toBe('info')
+})
+
+test('the first run signs up a tenant whom no hook has named', async () => {
+  await using site = await openProvisioningSite()
+  site.work()
+
+  const { tenant, berth } = await site.provisioner.ensureBerth(externalId('ada'), { signal })
+
+  expect([tenant.state, berth.tenantId]).toEqual(['active', tenant.id])
+})
+
+test('many first runs at once make one tenant with one berth', async () => {
+  await using site = await openProvisioningSite()
+  site.work()
+
+  const found = await Promise.all(
+    Array.from({ length: 20 }, () => site.provisioner.ensureBerth(externalId('ada'), { signal })),
+  )
+
+  expect(new Set(found.map(({ berth }) => berth.id)).size).toBe(1)
+  expect(await collect(site.folders.list({ signal }))).toHaveLength(1)
+})
+
+test('a spare makes a sign-up ready at once, and the pool is filled again behind it', async () => {
+  await using site = await openProvisioningSite({ spares: 1 })
+  const spareIsReady = site.log.next('berth.ready')
+  site.work()
+  await spareIsReady
+
+  const refilled = site.log.next('berth.ready')
+  const { berth } = await site.provisioner.signUp(externalId('ada'), null)
+
+  expect(berth?.state).toBe('ready')
+  expect((await refilled).berthId).not.toBe(berth?.id)
+})
+
+test('a berth that is not ready in time is told with the seconds to wait', async () => {
+  await using site = await openProvisioningSite({ readyWaitMs: 0 })
+
+  const work = site.provisioner.ensureBerth(externalId('ada'), { signal })
+
+  await expect(work).rejects.toMatchObject({ code: 'tenant_provisioning', retryAfterSeconds: 2 })
+})
+
+test('an id that nobody has is not signed up', async () => {
+  await using site = await openProvisioningSite()
+  const { tenant } = await site.provisioner.signUp(externalId('ada'), null)
+  const stranger = `t${tenant.id.slice(1).split('').toReversed().join('')}` as typeof tenant.id
+
+  expect(await codeOf(site.provisioner.ensureBerth(stranger, { signal }))).toBe('not_found')
+})
+
+test('no more berths are made than may exist', async () => {
+  await using site = await openProvisioningSite({ maxBerths: 1 })
+  await site.provisioner.signUp(externalId('ada'), null)
+
+  expect(await codeOf(site.provisioner.signUp(externalId('bea'), null))).toBe('berth_cap_reached')
+})
