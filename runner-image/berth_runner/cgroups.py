@@ -69,7 +69,7 @@ class Group:
 
 
 class Groups:
-    """The place of this supervisor in the hierarchy, named by its pid and start time so that a later one may clear it."""
+    """The place of this supervisor in the hierarchy. Its name carries pid and start time: a later one clears it."""
 
     def __init__(self, memory: Path, pids: Path, version: Version) -> None:
         self.version: Version = version
@@ -151,11 +151,12 @@ def _remove_leftovers(parents: set[Path]) -> None:
     for parent in parents:
         for folder in parent.glob("berth-*-*"):
             _, pid, started = folder.name.split("-", 2)
-            if not _is_alive(int(pid), started):
+            if not is_alive(int(pid), started):
                 _remove_tree(folder)
 
 
-def _is_alive(pid: int, started: str) -> bool:
+def is_alive(pid: int, started: str) -> bool:
+    """Return whether the very process still runs, not another one with its pid."""
     try:
         return start_time(pid) == started
     except OSError:

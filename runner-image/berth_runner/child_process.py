@@ -1,112 +1,77 @@
 """The life of one child, from the fork to the tenant's code. Everything before `_start` is trusted, nothing after."""
 
-import json
 import os
-import resource
-import signal
 import socket
-import struct
 import sys
-import time
-from pathlib import Path
+import tempfile
 from typing import Any, NoReturn
 
-from berth_runner import channel, linux, sandbox
+from berth_runner import channel, handover, linux, node_keeper, sandbox
+from berth_runner.handover import FAILED, REQUEST_FD, RESULT_FD
 from berth_runner.sandbox import Place, Plan
+from berth_runner.tree import SANDBOX
 
-RESULT_FD, REQUEST_FD = 3, 4
-# Where the channel lies while it is needed; Node must find its request at REQUEST_FD.
+# Where the channel lies while it is needed.
 _CHANNEL_FD = 5
-_FAILED = 70
-# Threads that Node starts for itself: they count as processes.
-_NODE_THREADS = 24
+# Above every descriptor that a fresh child can hold.
+_PARKING_FD = 100
 
 
 def enter(plan: Plan, message: dict[str, Any], fds: list[int]) -> NoReturn:
     """Be the child: never return into the fork server's loop."""
     try:
         sandbox.forget()
-        joins = fds[4:]
-        for group in joins:
+        for group in fds[4:]:
             os.write(group, b"0")
         _arrange(fds[:4])
         with socket.socket(fileno=_CHANNEL_FD) as end:
-            _live(plan, message, end)
-    except BaseException as error:  # noqa: BLE001
-        _tell_failure(error)
+            try:
+                _live(plan, message, end)
+            except Exception as error:
+                channel.send(end, {"state": "failed", "detail": f"{type(error).__name__}: {error}"})
     finally:
-        os._exit(_FAILED)
+        os._exit(FAILED)
 
 
 def _arrange(fds: list[int]) -> None:
-    """Put the pipes at 1, 2, 3 and the channel at 5, and close everything else but /dev/null at 0."""
-    high = [os.dup2(fd, 100 + index) for index, fd in enumerate(fds)]
-    for target, fd in zip((1, 2, RESULT_FD, _CHANNEL_FD), high, strict=True):
+    """Put the pipes at 1, 2, 3 and the channel at 5, and close everything else but /dev/null at 0 and 4."""
+    parked = [os.dup2(fd, _PARKING_FD + index) for index, fd in enumerate(fds)]
+    for target, fd in zip((1, 2, RESULT_FD, _CHANNEL_FD), parked, strict=True):
         os.dup2(fd, target, inheritable=target != _CHANNEL_FD)
     os.dup2(0, REQUEST_FD)
     linux.close_range(_CHANNEL_FD + 1)
 
 
-def _tell_failure(error: BaseException) -> None:
-    try:
-        end = socket.socket(fileno=_CHANNEL_FD)
-        channel.send(end, {"state": "failed", "detail": f"{type(error).__name__}: {error}"})
-    except OSError:
-        os._exit(_FAILED)
-
-
 def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
-    if plan.level == "namespaces":
-        place = sandbox.build(plan, message["diskBytes"])
-    else:
-        os.setsid()
-        os.chdir(message["work"])
-        place = Place(message["work"], message.get("uid"))
-    if message["language"] == "typescript" and plan.level == "namespaces":
-        from berth_runner import node_keeper
-
+    is_node = message["language"] == "typescript"
+    place = sandbox.build(plan, message["limits"]["maxDiskBytes"]) if plan.has_namespaces else _settle(message)
+    if is_node and plan.has_namespaces:
         node_keeper.keep(plan, message, place, end)
-    _announce(end, [])
-    request = _await_request(plan, message, end)
-    if message["language"] == "typescript":
-        _become_node(plan, message, place, request)
+    handover.announce(end, [])
+    request = handover.await_request(plan, message, end)
+    if is_node:
+        handover.start_clock(end)
+        node_keeper.become_node(plan, message, place, request)
     sandbox.set_limits(request["limits"], address_space=True)
-    sandbox.become(place.uid)
-    _start_clock(end)
+    sandbox.become(plan, place.uid)
+    handover.start_clock(end)
     end.close()
     sandbox.lock(plan, tuple(message["protected"]))
     _start(request)
 
 
-def _announce(end: socket.socket, more_fds: list[int]) -> None:
-    pidfd = os.pidfd_open(os.getpid())
-    outputs = os.open("outputs", os.O_PATH | os.O_DIRECTORY)
-    channel.send(end, {"state": "waiting"}, [pidfd, outputs, *more_fds])
-    os.close(pidfd)
-    os.close(outputs)
-
-
-def _await_request(plan: Plan, message: dict[str, Any], end: socket.socket) -> dict[str, Any]:
-    received = channel.receive(end)
-    if received is None:
-        os._exit(0)
-    order, fds = received
-    sandbox.deliver_files(order["files"], fds[1:])
-    with os.fdopen(fds[0], "rb") as memory:
-        memory.seek(0)
-        request: dict[str, Any] = json.loads(memory.read())
-    disk_bytes = request["limits"]["maxDiskBytes"]
-    if plan.level == "namespaces" and disk_bytes != message["diskBytes"]:
-        sandbox.resize(disk_bytes)
-    return request
-
-
-def _start_clock(end: socket.socket) -> None:
-    channel.send(end, {"state": "started", "at": time.monotonic()})
+def _settle(message: dict[str, Any]) -> Place:
+    """Move into the folder that was made for this run, by bubblewrap or by the supervisor."""
+    os.setsid()
+    folder = message.get("folder", SANDBOX)
+    os.chdir(f"{folder}/work")
+    os.environ.update(HOME=f"{folder}/work", TMPDIR=f"{folder}/tmp")
+    tempfile.tempdir = None
+    return Place(f"{folder}/work", message.get("uid"))
 
 
 def _start(request: dict[str, Any]) -> NoReturn:
-    from berth_runner.child import python
-
-    python.run(request, RESULT_FD)
+    # Loaded by the fork server's warm-up; the import costs nothing here and keeps this file free of it elsewhere.
+    run = sys.modules["berth_runner.child.python"].run
+    run(request, RESULT_FD)
     os._exit(0)

@@ -58,7 +58,7 @@ class Config:
         """Return the folders that Python needs: its own prefix, the virtual environment's, and this package."""
         package = Path(__file__).resolve().parent
         found = dict.fromkeys([sys.base_prefix, sys.prefix, sys.base_exec_prefix, str(package)])
-        return [path for path in found if not path == "/usr" and not path.startswith("/usr/")]
+        return [path for path in found if path != "/usr" and not path.startswith("/usr/")]
 
 
 def parse_config(settings: dict[str, Any]) -> Config:

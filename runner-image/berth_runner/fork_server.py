@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from berth_runner import channel
+from berth_runner import channel, namespaces
 from berth_runner.cgroups import Group
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent)
-_FIRST_SUB_UID = 200_000
-_SUB_UIDS = 65_536
+
+
+_PATIENCE_SECONDS = 10.0
 
 
 class ChildLostError(Exception):
@@ -32,6 +33,7 @@ class Exit:
 
     status: int
     cpu_seconds: float
+    peak_bytes: int
 
 
 @dataclass
@@ -44,7 +46,6 @@ class Child:
     result: int
     control: socket.socket
     group: Group | None
-    work: Path | None
     ready: asyncio.Future[None]
     ended: asyncio.Future[Exit]
     pidfd: int = -1
@@ -52,7 +53,9 @@ class Child:
     pid: int = 0
     # The process that executes the code, when it is not the child itself (Node below its keeper).
     worker_pid: int = 0
-    memory_mib: int = 0
+    # Its folder and user where there is no sandbox that brings them.
+    folder: Path | None = None
+    uid: int | None = None
     on_closed: list[Callable[[], None]] = field(default_factory=list)
 
     def kill(self) -> None:
@@ -63,7 +66,9 @@ class Child:
 
     def close(self) -> None:
         """Close every descriptor of ours."""
-        self.control.close()
+        if self.control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self.control)
+            self.control.close()
         for fd in (self.stdout, self.stderr, self.result, self.pidfd, self.outputs):
             if fd >= 0:
                 os.close(fd)
@@ -99,10 +104,10 @@ def open_pipes() -> Pipes:
     return Pipes(ours, (pairs[0][1], pairs[1][1], pairs[2][1]), control, their_control)
 
 
-def child_of(number: int, pipes: Pipes, group: Group | None, work: Path | None) -> Child:
+def child_of(number: int, pipes: Pipes, group: Group | None) -> Child:
     """Return our record of a child that is about to exist, and listen for its first word."""
     loop = asyncio.get_running_loop()
-    child = Child(number, *pipes.ours, pipes.control, group, work, loop.create_future(), loop.create_future())
+    child = Child(number, *pipes.ours, pipes.control, group, loop.create_future(), loop.create_future())
     loop.add_reader(pipes.control, _hear, child)
     return child
 
@@ -157,6 +162,7 @@ class ForkServer:
         self.children: dict[int, Child] = {}
         self.is_retired = False
         self.is_dead = False
+        self.pid = 0
         self._config = config
         self._sweeps: dict[int, asyncio.Future[bool]] = {}
         self._control, theirs = channel.pair()
@@ -171,13 +177,11 @@ class ForkServer:
             cwd="/",
         )
         theirs.close()
+        # Until it is ready; then its own word tells the process that serves.
+        self.pid = self._process.pid
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._control.setblocking(False)
         asyncio.get_running_loop().add_reader(self._control, self._hear)
-
-    @property
-    def pid(self) -> int:
-        """Return the pid of the process that was started; at `namespaces` the server proper is its orphan."""
-        return self._process.pid
 
     def fork(self, child: Child, pipes: Pipes, order: dict[str, Any]) -> None:
         """Ask for a child; `child.ready` tells when it waits for a request."""
@@ -202,10 +206,17 @@ class ForkServer:
             return False
         return await done
 
-    def close(self) -> None:
-        """Close the channel: the server ends itself and all its children."""
+    def retire(self) -> None:
+        """End as soon as the last child has ended."""
+        self.is_retired = True
+        if not self.children and not self.is_dead:
+            self._die()
+
+    async def close(self) -> None:
+        """Close the channel: the server ends itself and all its children. Return when it is gone."""
         if not self.is_dead:
             self._die()
+        await asyncio.wait([self._gone], timeout=_PATIENCE_SECONDS)
 
     def _hear(self) -> None:
         while True:
@@ -218,13 +229,14 @@ class ForkServer:
             if received is None:
                 self._die()
                 return
-            self._obey(received[0])
+            self._obey(*received)
 
-    def _obey(self, message: dict[str, Any]) -> None:
+    def _obey(self, message: dict[str, Any], fds: list[int]) -> None:
         state = message["state"]
         if state == "map-me":
             self._map_users()
         elif state == "ready":
+            self._watch(fds[0])
             self.ready.set_result(message["packages"])
         elif state == "swept":
             self._sweeps.pop(message["run"]).set_result(message["clean"])
@@ -237,12 +249,29 @@ class ForkServer:
             asyncio.get_running_loop().remove_reader(child.control)
             lose(child, message["detail"])
         elif not child.ended.done():
-            child.ended.set_result(Exit(message["status"], message["cpu"]))
+            child.ended.set_result(Exit(message["status"], message["cpu"], message["peak"]))
+        if self.is_retired:
+            self.retire()
 
     def _map_users(self) -> None:
-        for name in ("gid_map", "uid_map"):
-            Path(f"/proc/{self.pid}/{name}").write_text(f"0 {_FIRST_SUB_UID} {_SUB_UIDS}")
+        namespaces.map_range(self.pid)
         channel.send(self._control, {"do": "go"})
+
+    def _watch(self, pidfd: int) -> None:
+        """Reap the process that serves: where it has namespaces, it is the orphan of the one that was started."""
+        loop = asyncio.get_running_loop()
+        self.pid = _pid_of(pidfd)
+        self._process.poll()
+
+        def on_exit() -> None:
+            loop.remove_reader(pidfd)
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+            os.close(pidfd)
+            self._process.poll()
+            self._gone.set_result(None)
+
+        loop.add_reader(pidfd, on_exit)
 
     def _die(self) -> None:
         self.is_dead = True
@@ -251,10 +280,12 @@ class ForkServer:
         if not self.ready.done():
             self.ready.set_exception(ChildLostError("the fork server ended while it started"))
             self.ready.exception()
+            self._process.kill()
+            self._process.wait()
+            self._gone.set_result(None)
         for child in self.children.values():
             lose(child, "the fork server ended")
         for done in self._sweeps.values():
             done.set_result(False)
         self.children = {}
         self._sweeps = {}
-        self._process.poll()

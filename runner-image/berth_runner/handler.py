@@ -24,7 +24,7 @@ class LambdaRunner:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         # Lambda refuses namespaces. The boundary there is the microVM and the role; this keeps runs apart in time.
-        self._supervisor = Supervisor(Config(level="guard", max_concurrency=1))
+        self._supervisor = Supervisor(Config(level="guard", allow_unsafe=True, max_concurrency=1))
         self._loop.run_until_complete(self._supervisor.start())
 
     @property

@@ -24,19 +24,27 @@ class Local:
     def __init__(self, supervisor: Supervisor, output: asyncio.WriteTransport) -> None:
         self._supervisor = supervisor
         self._output = output
+        self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Obey until the server closes our stdin."""
         self._send({"kind": "ready", **self._supervisor.describe()})
-        while True:
+        stopping = asyncio.get_running_loop().create_task(self._stop.wait())
+        while not self._stop.is_set():
+            reading = asyncio.get_running_loop().create_task(_read_frame(reader))
+            await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                reading.cancel()
+                break
             try:
-                message = await _read_frame(reader)
+                self._begin(reading.result())
             except asyncio.IncompleteReadError:
+                stopping.cancel()
                 return
-            if self._supervisor.must_exit:
-                return
-            self._begin(message)
+        # What runs already may finish; what was not begun the server sends to the next runner.
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _begin(self, message: Message) -> None:
         task = asyncio.get_running_loop().create_task(self._obey(message))
@@ -63,6 +71,8 @@ class Local:
             self._send({"kind": "started", "runId": message.get("runId")})
 
         self._send(await self._supervisor.execute(message, on_output, on_start))
+        if self._supervisor.must_exit:
+            self._stop.set()
 
     def _send(self, message: Message) -> None:
         self._output.write(frames.encode(message))

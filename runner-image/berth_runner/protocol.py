@@ -45,7 +45,7 @@ DEFAULT_LIMITS = {
 Request = dict[str, Any]
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """The code was not started."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -95,7 +95,7 @@ def _check_limits(limits: object) -> None:
     for name, least in _LEAST_LIMITS.items():
         most = _MOST_LIMITS.get(name, 2**53 - 1)
         value = limits.get(name)
-        if not _is_int(value) or not least <= value <= most:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise _malformed(f"limits.{name}", f"a whole number from {least} to {most}", value)
 
 

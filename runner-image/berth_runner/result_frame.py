@@ -87,7 +87,9 @@ def parse_result(body: bytes, max_result_bytes: int) -> Result:
 
 def _compact(value: object) -> bytes:
     """Encode as the reply will: floats beyond range have become infinite by now and are refused here."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _refuse_constant(name: str) -> NoReturn:

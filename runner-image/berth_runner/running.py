@@ -50,6 +50,8 @@ class Running:
         self._ordered_at = time.monotonic()
         self._cpu_before = 0.0
         self._failure = ""
+        self._is_silent = False
+        self._worker_status: int | None = None
 
     async def run(self, order: dict[str, Any], fds: list[int]) -> Ending:
         """Start the code and return when it has ended, one way or the other. The child may still have to be reaped."""
@@ -57,7 +59,7 @@ class Running:
             channel.send(self._child.control, order, fds)
         except OSError as error:
             raise ChildLostError(f"the child does not take its request: {error}") from error
-        self._cpu_before = usage.cpu_seconds(self._child.worker_pid)
+        self._cpu_before = usage.cpu_seconds(self._child.worker_pid) or 0.0
         self._ordered_at = time.monotonic()
         self._listen()
         try:
@@ -115,7 +117,7 @@ class Running:
         self.end("result" if self._frame.is_complete and not self._frame.is_too_large else "exit")
 
     def _on_deadline(self) -> None:
-        self._hear_start()
+        self._hear_child()
         begun = self._started_at if self._started_at is not None else self._ordered_at
         left = begun + self._limits["timeoutMs"] / 1000 - time.monotonic()
         if left > 0:
@@ -124,35 +126,47 @@ class Running:
             self.end("timeout")
 
     def _check_memory(self) -> None:
-        if usage.tree_bytes(self._child.pid, self._child.outputs) > self._limits["memoryMiB"] * 1024 * 1024:
+        # Files of a run are memory only where a tmpfs holds them.
+        tmpfs = self._child.outputs if self._child.folder is None else None
+        if usage.tree_bytes(self._child.pid, tmpfs) > self._limits["memoryMiB"] * 1024 * 1024:
             self.end("out_of_memory")
         else:
             self._later(_MEMORY_PERIOD_SECONDS, self._check_memory)
 
-    def _hear_start(self) -> None:
-        """Take what the child said before it let tenant's code in: after that, its end of the channel is closed."""
-        try:
-            received = channel.receive(self._child.control)
-        except OSError:
-            return
-        if received is None:
-            return
-        message = received[0]
+    def _hear_child(self) -> None:
+        """Take what the trusted part of the child has said. Its end is closed before code of a tenant runs there."""
+        while not self._is_silent:
+            try:
+                received = channel.receive(self._child.control)
+            except BlockingIOError:
+                return
+            except OSError:
+                received = None
+            if received is None:
+                self._is_silent = True
+            else:
+                self._note(received[0])
+
+    def _note(self, message: channel.Message) -> None:
         if message["state"] == "started":
             self._started_at = message["at"]
+        elif message["state"] == "worker-ended":
+            self._worker_status = message["status"]
         else:
             self._failure = message["detail"]
 
     async def _conclude(self, reason: str) -> Ending:
         ended_at = time.monotonic()
-        if self._started_at is None:
-            self._hear_start()
+        self._hear_child()
         self.capture.drain(self._open)
         if self.capture.is_over and reason == "result":
             reason = "output_limit"
         peak, cpu = self._measure()
+        if cpu is None:
+            # The child is reaped already, so its own count is on its way.
+            await self._wait_for_exit()
+        self._child.kill()
         if reason != "result":
-            self._child.kill()
             await self._wait_for_exit()
             self.capture.drop_rest(self._open)
         self.capture.finish()
@@ -164,22 +178,26 @@ class Running:
             is_started=self._started_at is not None,
             detail=self._failure,
             exec_seconds=ended_at - (self._started_at or self._ordered_at),
-            cpu_seconds=max(cpu, exit_.cpu_seconds if exit_ else 0.0),
-            peak_bytes=peak,
+            cpu_seconds=cpu if cpu is not None else (exit_.cpu_seconds if exit_ else 0.0),
+            peak_bytes=peak or (exit_.peak_bytes if exit_ else 0),
             oom_kills=self._child.group.oom_kills() if self._child.group and reason != "result" else 0,
         )
 
-    def _measure(self) -> tuple[int, float]:
+    def _measure(self) -> tuple[int, float | None]:
         group = self._child.group
         peak = group.peak_bytes() if group is not None else usage.peak_bytes(self._child.worker_pid)
-        return peak, max(0.0, usage.cpu_seconds(self._child.worker_pid) - self._cpu_before)
+        cpu = usage.cpu_seconds(self._child.worker_pid)
+        return peak, None if cpu is None else cpu - self._cpu_before
 
     async def _wait_for_exit(self) -> None:
         await asyncio.wait([self._child.ended], timeout=_EXIT_PATIENCE_SECONDS)
 
     def _exit(self) -> Exit | None:
         ended = self._child.ended
-        return ended.result() if ended.done() and ended.exception() is None else None
+        if not ended.done() or ended.exception() is not None:
+            return None
+        exit_ = ended.result()
+        return exit_ if self._worker_status is None else Exit(self._worker_status, exit_.cpu_seconds, exit_.peak_bytes)
 
 
 def _read(fd: int) -> bytes | None:

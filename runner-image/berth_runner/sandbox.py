@@ -1,4 +1,4 @@
-"""What a fresh child does to itself: first it builds its sandbox, then, when the request is there, it gives up everything."""
+"""What a fresh child does to itself: it builds its sandbox and, once the request is there, gives up everything."""
 
 import gc
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from berth_runner import linux, seccomp
+from berth_runner.namespaces import map_one_user
 from berth_runner.tree import SANDBOX, UID_RANGE
 
 _MIB = 1024 * 1024
@@ -27,6 +28,11 @@ class Plan:
     seccomp: bool
     # Test hooks: names of protections that a control switches off.
     without: tuple[str, ...] = ()
+
+    @property
+    def has_namespaces(self) -> bool:
+        """Return whether the child builds its own sandbox."""
+        return self.level == "namespaces"
 
 
 @dataclass(frozen=True)
@@ -119,12 +125,16 @@ def _virtual_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def become(uid: int | None) -> None:
+def become(plan: Plan, uid: int | None) -> None:
     """Become the run's own user and give up every capability. None keeps the present user."""
     if uid:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    elif plan.has_namespaces:
+        # One user for all runs: a user namespace per run makes the kernel count its processes apart from the others'.
+        linux.unshare(linux.CLONE_NEWUSER)
+        map_one_user(0, 0, inside=_FIRST_UID)
     linux.drop_capabilities()
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from berth_runner import cgroups, levels, linux, packages, protocol
+from berth_runner import cgroups, levels, linux, namespaces, packages, protocol
 from berth_runner.capture import OnOutput
 from berth_runner.children import Children
 from berth_runner.config import Config
 from berth_runner.fork_server import Child, ChildLostError
 from berth_runner.outcome import judge
+from berth_runner.outputs import collect
 from berth_runner.protocol import Refusal, check_request, milliseconds, refusal
 from berth_runner.result_frame import Result
 from berth_runner.running import Ending, Running
@@ -40,6 +41,8 @@ class Supervisor:
 
     async def start(self) -> None:
         """Choose the level and start the fork servers. They warm up behind; runs that need them wait."""
+        if os.geteuid() != 0:
+            _enter_own_mounts()
         with suppress(OSError):
             linux.prctl(linux.PR_SET_DUMPABLE, 0)
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
@@ -49,7 +52,7 @@ class Supervisor:
         self._children = Children(self.config, choice, self._groups)
         # Without namespaces two runs at once could not be told apart when what they left behind is swept.
         self._gate = asyncio.Semaphore(self.max_concurrency)
-        await self._children.start()
+        self._children.start()
 
     @property
     def max_concurrency(self) -> int:
@@ -81,6 +84,7 @@ class Supervisor:
             checked = check_request(request)
             if run_id in self._running:
                 raise Refusal("malformed_request", f"runId: expected a new one, got {run_id!r}, which is running")
+            self._check_language(checked["language"])
             self._running[checked["runId"]] = None
         except Refusal as why:
             self.must_exit = self.must_exit or why.code == "runner_outdated"
@@ -161,7 +165,7 @@ class Supervisor:
             ending = await running.run({"files": delivery.files}, [memory, *delivery.fds])
             if not ending.is_started and ending.reason == "exit":
                 raise ChildLostError(ending.detail or "the child ended before the code started")
-            return self._reply(request, child, running, (ending, waited))
+            return await self._reply(request, child, running, (ending, waited))
         finally:
             os.close(memory)
             await self._clear(child)
@@ -177,17 +181,23 @@ class Supervisor:
         if not await self._started_children().put_away(child):
             self.must_exit = True
 
+    def _check_language(self, language: str) -> None:
+        if language == "typescript" and packages.node_version(self.config.node_path) is None:
+            raise Refusal(
+                "malformed_request", "language: expected python, for this machine has no Node 24; got typescript"
+            )
+
     def _started_children(self) -> Children:
         if self._children is None:
             raise RuntimeError("start() was not called")
         return self._children
 
-    def _reply(
+    async def _reply(
         self, request: protocol.Request, child: Child, running: Running, measured: tuple[Ending, float]
     ) -> dict[str, Any]:
         ending, waited = measured
         verdict, result = judge(ending, request["limits"])
-        artifacts, problem, left_out = _collect(request, child)
+        artifacts, problem, left_out = await _collect(request, child)
         if problem is not None and verdict["status"] == "succeeded":
             verdict = {"status": "failed", "code": problem, "detail": left_out}
         elif left_out:
@@ -215,17 +225,24 @@ class Supervisor:
         return {"version": protocol.VERSION, "image": protocol.IMAGE, "level": self.level}
 
 
+def _enter_own_mounts() -> None:
+    """Become able to make detached mounts of tenants' files without root. Where it fails, files are copied."""
+    uid, gid = os.getuid(), os.getgid()
+    with suppress(OSError):
+        linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+        namespaces.map_one_user(uid, gid, inside=None)
+
+
 def _error_of(result: Result | None) -> dict[str, Any] | None:
     return result.error if result else None
 
 
-def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None, str]:
+async def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None, str]:
     with os.scandir(f"/proc/self/fd/{child.outputs}") as entries:
         if next(entries, None) is None:
             return [], None, ""
-    from berth_runner.outputs import collect
-
-    return collect(child.outputs, request["prefix"], request["limits"])
+    # Storing them takes long enough to hold up other runs.
+    return await asyncio.to_thread(collect, child.outputs, request["prefix"], request["limits"])
 
 
 def _memory_file(request: protocol.Request) -> int:

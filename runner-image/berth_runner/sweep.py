@@ -1,6 +1,7 @@
 """Ends every process that a run left behind, where no pid namespace does it."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 _PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.002
 
-Ended = Callable[[int, int, float], None]
+Ended = Callable[[int, int, resource.struct_rusage], None]
 
 
 def end_all_children(ended: Ended) -> bool:
@@ -35,7 +36,7 @@ def _reap_all(ended: Ended) -> bool:
             return True
         if pid == 0:
             return False
-        ended(pid, status, usage.ru_utime + usage.ru_stime)
+        ended(pid, status, usage)
 
 
 def descendants(pid: int) -> list[int]:
@@ -57,3 +58,13 @@ def _children(pid: int) -> Iterator[int]:
     for task in tasks:
         with suppress(OSError):
             yield from map(int, (task / "children").read_text().split())
+
+
+def ancestors(pid: int) -> list[int]:
+    """Return the processes above `pid`, nearest first."""
+    found = []
+    with suppress(OSError):
+        while pid > 1:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            found.append(pid)
+    return [each for each in found if each > 0]

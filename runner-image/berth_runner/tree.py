@@ -12,8 +12,8 @@ SANDBOX = "/sandbox"
 CACHE = "/sandbox-cache"
 UID_RANGE = 60_000
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = ("fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl/openssl.cnf")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ETC = ("fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl/openssl.cnf")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _READ_ONLY = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID
 _SYNTHETIC = {
@@ -28,7 +28,7 @@ Source = tuple[str, int, bool]
 
 def open_sources(paths: list[str]) -> list[Source]:
     """Clone every mount that the tree needs while the process may still look into private folders above them."""
-    wanted = [*_SYSTEM, *(f"/etc/{name}" for name in _ETC), *paths]
+    wanted = [*SYSTEM, *(f"/etc/{name}" for name in ETC), *paths]
     sources: list[Source] = []
     for path in dict.fromkeys(wanted):
         covered = any(path.startswith(f"{earlier}/") for earlier, _, is_folder in sources if is_folder)
@@ -44,7 +44,7 @@ def open_sources(paths: list[str]) -> list[Source]:
 
 def build(sources: list[Source]) -> None:
     """Make the tree on a fresh tmpfs and move into it; the process is pid 1 of its namespaces by now."""
-    links = [(path, Path(path).readlink()) for path in _SYSTEM if Path(path).is_symlink()]
+    links = [(path, Path(path).readlink()) for path in SYSTEM if Path(path).is_symlink()]
     linux.mount("tmpfs", "/tmp", "tmpfs", flags=linux.MS_NOSUID, options="mode=755,size=4m")
     os.chdir("/tmp")
     for path, fd, is_folder in sources:

@@ -10,13 +10,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _CHILDREN_FIELDS = slice(13, 15)  # cutime and cstime, counted after the name
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process with its waited-for children; 0.0 when it is gone."""
+def cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time of a process with its waited-for children; None when it is gone."""
     try:
         own = linux.process_cpu_seconds(pid)
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
+        return None
     return own + sum(map(int, fields[_CHILDREN_FIELDS])) / _TICKS
 
 
@@ -25,13 +25,14 @@ def peak_bytes(pid: int) -> int:
     return _status_bytes(pid, ("VmHWM:",))
 
 
-def tree_bytes(pid: int, folder_fd: int) -> int:
+def tree_bytes(pid: int, tmpfs_fd: int | None) -> int:
     """Return what a process, all below it and its tmpfs hold now. Shared pages of the fork server are left out."""
     total = sum(_private_bytes(each) for each in [pid, *sweep.descendants(pid)])
+    if tmpfs_fd is None:
+        return total
     with suppress(OSError):
-        room = os.fstatvfs(folder_fd)
-        if os.readlink(f"/proc/self/fd/{folder_fd}").startswith("/work/"):
-            total += (room.f_blocks - room.f_bfree) * room.f_frsize
+        room = os.fstatvfs(tmpfs_fd)
+        total += (room.f_blocks - room.f_bfree) * room.f_frsize
     return total
 
 

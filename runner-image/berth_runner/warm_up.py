@@ -3,20 +3,18 @@
 import gc
 import io
 import os
-import shutil
 from importlib import import_module, metadata
 from pathlib import Path
 
 _ALWAYS = ("json", "traceback", "ast", "linecache", "math", "datetime", "random", "re", "collections", "statistics")
 
 
-def warm_up(libraries: list[str], cache_dir: str | None) -> dict[str, str]:
+def warm_up(libraries: list[str], cache: dict[str, bytes]) -> dict[str, str]:
     """Import and exercise the libraries, freeze the heap, and return the versions."""
     for name in _ALWAYS:
         import_module(name)
     import_module("berth_runner.child.python")
-    if cache_dir is not None:
-        _fill_cache(Path(cache_dir))
+    _fill_cache(cache)
     for name in libraries:
         import_module(name)
     if "pandas" in libraries:
@@ -28,13 +26,19 @@ def warm_up(libraries: list[str], cache_dir: str | None) -> dict[str, str]:
     return {name: metadata.version(name) for name in libraries}
 
 
-def _fill_cache(source: Path) -> None:
+def read_cache(folder: str | None) -> dict[str, bytes]:
+    """Return the files of matplotlib's cache, read while the folder can still be seen."""
+    if folder is None or not Path(folder).is_dir():
+        return {}
+    return {file.name: file.read_bytes() for file in Path(folder).iterdir() if file.is_file()}
+
+
+def _fill_cache(cache: dict[str, bytes]) -> None:
     """matplotlib ignores a cache folder that it can't write to, so it gets a copy of its own."""
     target = Path(os.environ["MPLCONFIGDIR"])
-    if target == source or not source.is_dir():
-        return
-    for file in source.iterdir():
-        shutil.copyfile(file, target / file.name)
+    for name, content in cache.items():
+        if not (target / name).exists():
+            (target / name).write_bytes(content)
 
 
 def _exercise_pandas() -> None:
@@ -55,8 +59,3 @@ def _exercise_matplotlib() -> None:
     axes.legend()
     figure.savefig(io.BytesIO(), format="png")
     plot.close("all")
-
-
-def build_font_cache() -> None:
-    """Make matplotlib find the machine's fonts and keep the list in MPLCONFIGDIR."""
-    import_module("matplotlib.font_manager")

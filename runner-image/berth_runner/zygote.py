@@ -2,19 +2,15 @@
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 
-from berth_runner import channel, child_process, linux, sweep, tree, warm_up
+from berth_runner import channel, child_process, linux, namespaces, sweep, tree, warm_up
 from berth_runner.sandbox import Plan
-
-_ALL_SPACES = (
-    linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWNET | linux.CLONE_NEWCGROUP
-) | linux.CLONE_NEWPID
 
 
 def main(config_text: str) -> None:
@@ -22,40 +18,22 @@ def main(config_text: str) -> None:
     config: dict[str, Any] = json.loads(config_text)
     control = socket.socket(fileno=config["controlFd"])
     plan = Plan(config["level"], config["uidRange"], config["seccomp"], tuple(config["without"]))
-    if plan.level == "namespaces":
-        _enter_namespaces(control, config)
+    cache = warm_up.read_cache(config["cacheDir"])
+    if plan.has_namespaces:
+        namespaces.enter(config["paths"], (lambda: namespaces.get_mapped(control)) if plan.uid_range else None)
     if "dumpable" not in plan.without:
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-    versions = warm_up.warm_up(config["libraries"], config["cacheDir"])
-    if plan.level == "namespaces":
+    versions = warm_up.warm_up(config["libraries"], cache)
+    if plan.has_namespaces:
         tree.protect_cache()
-    channel.send(control, {"state": "ready", "packages": versions})
+    myself = os.pidfd_open(os.getpid())
+    try:
+        channel.send(control, {"state": "ready", "packages": versions}, [myself])
+    except BrokenPipeError:
+        return  # the supervisor ended while we warmed up
+    os.close(myself)
     _Server(control, plan).serve()
-
-
-def _enter_namespaces(control: socket.socket, config: dict[str, Any]) -> None:
-    uid, gid = os.getuid(), os.getgid()
-    linux.unshare(linux.CLONE_NEWUSER)
-    if config["uidRange"]:
-        channel.send(control, {"state": "map-me"})
-        if channel.receive(control) is None:
-            os._exit(0)
-    else:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    linux.unshare(_ALL_SPACES)
-    linux.mount("none", "/", "none", flags=linux.MS_REC | linux.MS_PRIVATE)
-    sources = tree.open_sources(config["paths"])
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    if config["uidRange"]:
-        os.setgroups([])
-    if os.fork():
-        os._exit(0)
-    tree.build(sources)
-    os.setsid()
 
 
 class _Server:
@@ -98,7 +76,7 @@ class _Server:
 
     def _fork(self, message: dict[str, Any], fds: list[int]) -> None:
         try:
-            if self._plan.level == "namespaces":
+            if self._plan.has_namespaces:
                 # Without the way back, the second unshare would fail: a process has only one pending pid namespace.
                 linux.setns(self._own_pids, linux.CLONE_NEWPID)
                 linux.unshare(linux.CLONE_NEWPID)
@@ -118,16 +96,17 @@ class _Server:
                 return
             if pid == 0:
                 return
-            self._tell_exit(pid, status, usage.ru_utime + usage.ru_stime)
+            self._tell_exit(pid, status, usage)
 
-    def _tell_exit(self, pid: int, status: int, cpu_seconds: float) -> None:
+    def _tell_exit(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         run = self._runs.pop(pid, None)
         if run is not None:
-            channel.send(self._control, {"state": "exit", "run": run, "status": status, "cpu": cpu_seconds})
+            cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+            channel.send(self._control, {"state": "exit", "run": run, "status": status, "cpu": cpu, "peak": peak})
 
     def _end(self) -> None:
         # Pid 1 of the namespaces takes everything with it; elsewhere the children must be swept by hand.
-        if self._plan.level != "namespaces":
+        if not self._plan.has_namespaces:
             sweep.end_all_children(lambda *_: None)
         os._exit(0)
 
