@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { BerthError } from '../domain/errors.ts'
-import { type Migration, migrations } from './migrations.ts'
+import type { Migration } from './migrations.ts'
 
 const readVersion = async <T>(db: Transaction<T>): Promise<number> => {
   const { rows } = await sql<{ version: number | null }>`select max(version) as version from berth_migrations`.execute(
@@ -14,12 +14,17 @@ const apply = async <T>(db: Transaction<T>, { version, name, statements }: Migra
   await sql`insert into berth_migrations (version, name) values (${version}, ${name})`.execute(db)
 }
 
+interface MigrateOptions<T> {
+  readonly migrations: readonly Migration[]
+  /** Keeps other processes out until the transaction ends. */
+  readonly lock: (db: Transaction<T>) => Promise<void>
+}
+
 /**
  * Brings the database to the newest version, forward only, all in one transaction.
- * @param lock keeps other processes out until the transaction ends
  * @throws {BerthError} config_invalid when a newer Berth has written this database
  */
-export const migrate = async <T>(db: Kysely<T>, lock: (db: Transaction<T>) => Promise<void>): Promise<void> =>
+export const migrate = async <T>(db: Kysely<T>, { migrations, lock }: MigrateOptions<T>): Promise<void> =>
   db.transaction().execute(async (trx) => {
     await lock(trx)
     await sql`create table if not exists berth_migrations (version integer primary key, name text not null)`.execute(

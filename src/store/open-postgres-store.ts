@@ -5,6 +5,7 @@ import type { Store } from '../domain/ports/store.ts'
 import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
+import { migrations } from './migrations.ts'
 import { createPostgresPool } from './postgres-pool.ts'
 import { toStoreError } from './store-errors.ts'
 import type { Tables } from './tables.ts'
@@ -34,7 +35,7 @@ export const openPostgresStore = async ({ url, clock }: { url: string; clock: Cl
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: createPostgresPool(url) }) })
   try {
     await assertUtf8(db)
-    await migrate(db, lockSchema)
+    await migrate(db, { migrations, lock: lockSchema })
     return createStore(createDatabase(db, { concurrentWriters: true }, clock), () => db.destroy())
   } catch (error) {
     await db.destroy()

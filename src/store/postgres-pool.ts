@@ -41,7 +41,9 @@ export const createPostgresPool = (url: string): PostgresPool => {
     application_name: 'berth',
     types,
   })
-  // An idle connection that breaks emits here and would end the process; whoever asks next gets the error instead.
+  // A connection that breaks emits an error on the pool while it is idle, and on itself between two statements of a
+  // transaction. Unheard, either would end the process; whoever uses the connection next gets the error anyway.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return { connect: async () => watch(await pool.connect()), end: () => pool.end() }
 }

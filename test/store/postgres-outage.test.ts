@@ -1,0 +1,87 @@
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
+import { clock, hasCode, signUp } from '../contract/store-site.ts'
+import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+
+const missing = postgresMissing()
+
+const runSql = async (url: string, text: string): Promise<void> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}
+
+const CUT = `select pg_terminate_backend(pid) from pg_stat_activity
+  where application_name = 'berth' and datname = current_database()`
+
+describe.skipIf(missing !== null)(
+  `Postgres in trouble${missing === null ? '' : ` (not proven here: ${missing})`}`,
+  () => {
+    let server: PostgresServer
+    beforeAll(async () => {
+      server = await startPostgres()
+    })
+    afterAll(() => server[Symbol.asyncDispose]())
+
+    test('a server that dies makes the store unavailable, and the store comes back with it', async () => {
+      await using store = await openPostgresStore({ url: await server.createDatabase(), clock })
+      const { tenant } = await signUp(store, 'ada')
+
+      await server.kill()
+      const signal = AbortSignal.timeout(20_000)
+      const failures = await Promise.allSettled([
+        store.ping({ signal }),
+        store.tenants.find(tenant.id),
+        ...Array.from({ length: 20 }, (_, user) => signUp(store, `user${user}`)),
+      ])
+      await server.start()
+
+      for (const failure of failures)
+        expect(failure).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'store_unavailable', retryAfterSeconds: 2 },
+        })
+      expect(await store.tenants.find(tenant.id)).toEqual(tenant)
+    })
+
+    test('connections that the server ends in the middle of work end neither the process nor the store', async () => {
+      const url = await server.createDatabase()
+      await using store = await openPostgresStore({ url, clock })
+      const work = Array.from({ length: 40 }, (_, user) => signUp(store, `user${user}`))
+      const cut = runSql(url, CUT)
+
+      const results = await Promise.allSettled(work)
+      await cut
+      await runSql(url, CUT)
+
+      const failed = results.filter((result) => result.status === 'rejected')
+      for (const { reason } of failed) expect(reason).toMatchObject(hasCode('store_unavailable'))
+      // A connection that was idle when it broke is noticed at the latest by who takes it next.
+      await Promise.allSettled(Array.from({ length: 10 }, () => store.ping({ signal: AbortSignal.timeout(5000) })))
+      expect((await signUp(store, 'late')).outcome).toBe('created')
+      expect(await store.berths.countByState()).toMatchObject({ provisioning: 40 - failed.length + 1 })
+    })
+
+    test('no server and no such database are unavailable', async () => {
+      const url = await server.createDatabase()
+      const unknown = url.replace(/[^/]*$/, 'nobody_made_this')
+
+      for (const wrong of [unknown, 'postgres://berth@127.0.0.1:1/berth'])
+        await expect(openPostgresStore({ url: wrong, clock })).rejects.toMatchObject(hasCode('store_unavailable'))
+    })
+
+    test('a database that cannot hold every Unicode text is refused with the remedy', async () => {
+      const url = await server.createDatabase()
+      await runSql(url, `create database latin encoding 'LATIN1' locale 'C' template template0`)
+
+      const refused = openPostgresStore({ url: url.replace(/[^/]*$/, 'latin'), clock })
+
+      await expect(refused).rejects.toThrow(/DATABASE_URL.*UTF8.*LATIN1/)
+    })
+  },
+)
