@@ -3,7 +3,7 @@ import { errorTable, type ErrorCode } from '../domain/errors.ts'
 import { berthIdSchema, keyIdSchema, runIdSchema, tenantIdSchema } from '../domain/ids.ts'
 import { runLimitsSchema } from '../domain/limits.ts'
 import { artifactSchema, languageSchema, runRequestSchema, runSchema, runStatusSchema } from '../domain/run.ts'
-import { berthStateSchema, receiptSchema, tenantStateSchema } from '../domain/tenant.ts'
+import { berthStateSchema, externalIdSchema, receiptSchema, tenantStateSchema } from '../domain/tenant.ts'
 
 /** Shapes that travel. The ones that come in are checked with these; the ones that go out are described by them. */
 export const runWire = runSchema.meta({ id: 'Run', description: 'One execution of code for one tenant.' })
@@ -18,7 +18,7 @@ const dateTime = z.iso.datetime()
 
 export const fileWire = z
   .object({ name: z.string(), bytes: z.int().min(0), modifiedAt: dateTime, sha256: z.string().nullable() })
-  .meta({ id: 'File', description: "A file of the tenant; a run that names it finds it in its working directory." })
+  .meta({ id: 'File', description: 'A file of the tenant; a run that names it finds it in its working directory.' })
 
 export const berthWire = z
   .object({
@@ -35,11 +35,7 @@ export const berthWire = z
   })
   .meta({ id: 'Berth', description: 'What one tenant has to run code in.' })
 
-const externalIdShape = {
-  project: z.string().min(1).max(128),
-  identityTenant: z.string().max(128),
-  uid: z.string().min(1).max(128),
-}
+const externalIdShape = externalIdSchema.unwrap().shape
 
 export const externalIdWire = z
   .object(externalIdShape)
@@ -79,11 +75,18 @@ export const meWire = z
     caller: z.enum(['operator', 'service', 'user']),
     tenant: z.object({ id: tenantIdSchema, state: tenantStateSchema, createdAt: dateTime }).nullable(),
     berth: z
-      .object({ id: berthIdSchema, state: berthStateSchema, runnerVersion: z.int().nullable(), readyAt: dateTime.nullable() })
+      .object({
+        id: berthIdSchema,
+        state: berthStateSchema,
+        runnerVersion: z.int().nullable(),
+        readyAt: dateTime.nullable(),
+      })
       .nullable(),
     limits: limitsWire,
     usedBytes: z.int().min(0),
-    running: z.array(z.object({ id: runIdSchema, status: runStatusSchema, language: languageSchema, createdAt: dateTime })),
+    running: z.array(
+      z.object({ id: runIdSchema, status: runStatusSchema, language: languageSchema, createdAt: dateTime }),
+    ),
   })
   .meta({ id: 'Me', description: 'Who is calling, for which tenant, and what that tenant has.' })
 
@@ -140,7 +143,9 @@ export const hookAnswerWire = z
   .object({ tenantId: tenantIdSchema, outcome: z.enum(['created', 'existing', 'tombstone', 'deleting']) })
   .meta({ id: 'IdentityHookAnswer' })
 
-export const reconcileRequestWire = z.strictObject({ apply: z.boolean().default(false) }).meta({ id: 'ReconcileRequest' })
+export const reconcileRequestWire = z
+  .strictObject({ apply: z.boolean().default(false) })
+  .meta({ id: 'ReconcileRequest' })
 export const reconcileReportWire = z
   .object({
     applied: z.boolean(),

@@ -11,11 +11,9 @@ export const EXIT_CONFIG = 78
 
 /** Read by the CLI and the client, so a server started from the same shell sees them too. */
 const clientVariables = new Set([
-  'BERTH_API_KEY',
-  'BERTH_BASE_URL',
   'BERTH_IDENTITY_TENANT',
   'BERTH_KEY',
-  'BERTH_PYTHON',
+  'BERTH_PROJECT',
   'BERTH_TENANT',
   'BERTH_TOKEN',
   'BERTH_URL',

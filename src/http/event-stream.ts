@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunEvent } from '../dispatcher/run-event.ts'
+import type { RequestContext } from './request-context.ts'
+import { createProblem, toBerthError } from './problem.ts'
+
+/** Told to clients: how long to wait before they come back after a broken connection. */
+const RETRY_MS = 1000
+/** A stream that cannot begin says so by its status if it does within this time, and in the stream if later. */
+const REFUSAL_MS = 100
+
+/** Sends events until they end or the reader goes away, with a comment now and then that keeps proxies awake. */
+export const sendEvents = async (
+  context: RequestContext,
+  events: AsyncIterable<RunEvent>,
+  heartbeatMs: number,
+): Promise<void> => {
+  const { response, signal } = context
+  const iterator = events[Symbol.asyncIterator]()
+  const first = iterator.next()
+  await Promise.race([first, delay(REFUSAL_MS, undefined, { ref: false })])
+  startStream(context)
+  const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs)
+  try {
+    for (let step = await first; step.done !== true; step = await iterator.next()) {
+      heartbeat.refresh()
+      await write(context, formatEvent(step.value))
+    }
+  } catch (error) {
+    if (!signal.aborted) response.write(formatFailure(error, context))
+  } finally {
+    clearInterval(heartbeat)
+    await iterator.return?.()
+    response.end()
+  }
+}
+
+const startStream = ({ response }: RequestContext): void => {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    // nginx would hold the events back.
+    'X-Accel-Buffering': 'no',
+  })
+  response.write(`retry: ${RETRY_MS}\n\n`)
+}
+
+export const formatEvent = (event: RunEvent): string =>
+  `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`
+
+const formatFailure = (error: unknown, { request, requestId }: RequestContext): string =>
+  `event: error\ndata: ${JSON.stringify(createProblem(toBerthError(error), { instance: request.path, requestId }))}\n\n`
+
+/** Waits for a slow reader instead of keeping its events in memory. */
+const write = async ({ response, signal }: RequestContext, text: string): Promise<void> => {
+  signal.throwIfAborted()
+  if (!response.write(text)) await once(response, 'drain', { signal })
+}

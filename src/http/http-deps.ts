@@ -1,0 +1,42 @@
+import type { Dispatcher } from '../dispatcher/dispatcher.ts'
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Dispatch } from '../domain/ports/dispatch.ts'
+import type { Events } from '../domain/ports/events.ts'
+import type { Caller } from '../domain/ports/identity-verifier.ts'
+import type { Store } from '../domain/ports/store.ts'
+import type { TenantFiles } from '../domain/ports/tenant-files.ts'
+import type { HookSignature } from '../identity/hook-signature.ts'
+import type { ServiceKeys } from '../identity/service-keys.ts'
+import type { Provisioner } from '../provisioner/provisioner.ts'
+import type { Limits } from './wire.ts'
+
+/** What the API needs; `main/compose.ts` hands it in. */
+export interface HttpDeps {
+  readonly dispatcher: Dispatcher
+  readonly provisioner: Provisioner
+  readonly files: TenantFiles
+  readonly backend: Pick<Dispatch, 'capabilities' | 'describe'>
+  readonly store: Pick<Store, 'tenants' | 'berths' | 'ping'>
+  readonly identity: { verify(credential: string, options: { signal: AbortSignal }): Promise<Caller> }
+  readonly keys: Pick<ServiceKeys, 'create' | 'list' | 'revoke'>
+  /** Null while no secret is configured: the hook is closed. */
+  readonly hookSignature: HookSignature | null
+  /** Aborted when the server is about to close: event streams end, and their readers come back elsewhere. */
+  readonly stopping: AbortSignal
+  readonly clock: Clock
+  readonly events: Events
+  readonly metrics: { text(): Promise<string>; readonly contentType: string }
+}
+
+export interface HttpOptions {
+  readonly limits: Limits
+  /** Reverse proxies whose X-Forwarded-For is trusted. */
+  readonly trustProxyHops: number
+  readonly version: string
+  /** Refused credentials and hook calls per minute and source address. @default 120 */
+  readonly strangerRatePerMinute?: number
+  /** Between two comments that keep an event stream alive. @default 15000 */
+  readonly heartbeatMs?: number
+  /** Time in which a JSON body must have arrived. @default 20000 */
+  readonly bodyTimeoutMs?: number
+}

@@ -1,0 +1,151 @@
+import { z } from 'zod'
+import { BerthError } from '../../domain/errors.ts'
+import { fileNameSchema } from '../../domain/file-name.ts'
+import type { FilePlace } from '../../domain/ports/tenant-files.ts'
+import { createFileQuota } from '../file-quota.ts'
+import type { HttpDeps, HttpOptions } from '../http-deps.ts'
+import { findTenant, knownTenant } from '../known-tenant.ts'
+import type { Operation } from '../operation.ts'
+import { parseQuery, pathPart } from '../query.ts'
+import { assertPlainEncoding } from '../read-body.ts'
+import type { RequestContext, TenantContext } from '../request-context.ts'
+import { sendContent } from '../send-content.ts'
+import { sendJson } from '../send.ts'
+import { viewFile } from '../views.ts'
+import { fileWire, pageOf, pageQuery } from '../wire.ts'
+
+const fileNameOf = ({ request }: RequestContext): string => {
+  const parsed = fileNameSchema.safeParse(pathPart(request, 'name'))
+  if (parsed.success) return parsed.data
+  const detail = parsed.error.issues[0]?.message ?? 'the name is not allowed'
+  throw new BerthError('invalid_file_name', `The file name is not allowed: ${detail}.`)
+}
+
+const listFiles = (deps: HttpDeps): Operation => {
+  const query = z.strictObject(pageQuery)
+  return {
+    method: 'get',
+    path: '/v1/files',
+    id: 'listFiles',
+    tag: 'files',
+    access: 'tenant',
+    summary: "The tenant's files, by name",
+    query,
+    answers: { 200: { description: 'A page of files.', schema: pageOf(fileWire) } },
+    errors: ['invalid_request'],
+    async handle({ request, response, who, signal }) {
+      const { limit, cursor } = parseQuery(query, request)
+      const known = await findTenant(deps, who)
+      const berthId = known?.berth?.id
+      if (berthId === undefined) return sendJson(response, 200, { data: [], nextCursor: null })
+      const page = await deps.files.list({ berthId, area: 'files' }, { limit, cursor: cursor ?? null, signal })
+      return sendJson(response, 200, { data: page.entries.map(viewFile), nextCursor: page.nextCursor })
+    },
+  }
+}
+
+const putFile = (deps: HttpDeps, { limits }: HttpOptions): Operation => {
+  const { maxFileBytes, maxTenantBytes } = limits
+  const quota = createFileQuota({ files: deps.files, maxTenantBytes })
+  return {
+    method: 'put',
+    path: '/v1/files/{name}',
+    id: 'putFile',
+    tag: 'files',
+    access: 'tenant',
+    summary: 'Write a file; durable when answered',
+    description: 'The body is the file, byte by byte, of any content type. Readers see the old content or the new.',
+    body: { mime: 'application/octet-stream' },
+    answers: {
+      200: { description: 'The file was replaced.', schema: fileWire },
+      201: { description: 'The file is new.', schema: fileWire },
+    },
+    errors: [
+      'invalid_file_name',
+      'file_too_large',
+      'files_quota',
+      'unsupported_media_type',
+      'tenant_provisioning',
+      'tenant_suspended',
+      'tenant_deleted',
+    ],
+    async handle(context) {
+      const { request, response, signal } = context
+      const name = fileNameOf(context)
+      assertPlainEncoding(request)
+      const declared = request.headers['content-length']
+      const declaredBytes = declared === undefined ? null : Number(declared)
+      if (declaredBytes !== null && declaredBytes > maxFileBytes)
+        throw new BerthError(
+          'file_too_large',
+          `A file may have ${maxFileBytes} bytes at most, this one has ${declaredBytes}.`,
+        )
+      const { berth } = await deps.provisioner.ensureBerth(context.who, { signal })
+      const place: FilePlace = { berthId: berth.id, area: 'files' }
+      const replacesBytes = await bytesOf(deps, place, { name, signal })
+      const upload = { berthId: berth.id, replacesBytes: replacesBytes ?? 0, declaredBytes, signal }
+      const entry = await quota.hold(upload, (count) =>
+        deps.files.put(place, name, count(request), { maxBytes: maxFileBytes, signal }),
+      )
+      sendJson(response, replacesBytes === null ? 201 : 200, viewFile(entry))
+    },
+  }
+}
+
+const bytesOf = async (
+  { files }: HttpDeps,
+  place: FilePlace,
+  { name, signal }: { name: string; signal: AbortSignal },
+): Promise<number | null> => {
+  const content = await files.get(place, name, { signal })
+  // Only its size is wanted; the unread body gives its descriptor back.
+  await content?.body[Symbol.asyncIterator]().return?.()
+  return content?.entry.bytes ?? null
+}
+
+const existingPlace = async (deps: HttpDeps, { who }: TenantContext): Promise<FilePlace> => {
+  const { berth } = await knownTenant(deps, who)
+  if (berth === null) throw new BerthError('not_found', 'There is no such file.')
+  return { berthId: berth.id, area: 'files' }
+}
+
+const getFile = (deps: HttpDeps): Operation => ({
+  method: 'get',
+  path: '/v1/files/{name}',
+  id: 'getFile',
+  tag: 'files',
+  access: 'tenant',
+  summary: 'The bytes of a file',
+  answers: { 200: { description: 'Always an attachment.', mime: 'application/octet-stream' } },
+  errors: ['not_found', 'invalid_file_name'],
+  async handle(context) {
+    const name = fileNameOf(context)
+    const content = await deps.files.get(await existingPlace(deps, context), name, { signal: context.signal })
+    if (content === null) throw new BerthError('not_found', 'There is no such file.')
+    await sendContent(context, content, 'application/octet-stream')
+  },
+})
+
+const deleteFile = (deps: HttpDeps): Operation => ({
+  method: 'delete',
+  path: '/v1/files/{name}',
+  id: 'deleteFile',
+  tag: 'files',
+  access: 'tenant',
+  summary: 'Delete a file',
+  answers: { 204: { description: 'It is gone.' } },
+  errors: ['not_found', 'invalid_file_name'],
+  async handle(context) {
+    const name = fileNameOf(context)
+    const deleted = await deps.files.delete(await existingPlace(deps, context), name, { signal: context.signal })
+    if (!deleted) throw new BerthError('not_found', 'There is no such file.')
+    context.response.writeHead(204).end()
+  },
+})
+
+export const fileOperations = (deps: HttpDeps, options: HttpOptions): readonly Operation[] => [
+  listFiles(deps),
+  putFile(deps, options),
+  getFile(deps),
+  deleteFile(deps),
+]

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { BerthError } from '../../domain/errors.ts'
+import type { HttpDeps } from '../http-deps.ts'
+import type { Operation } from '../operation.ts'
+import { parseInput } from '../parse-input.ts'
+import { readJson } from '../read-body.ts'
+import { sendJson } from '../send.ts'
+import { reconcileReportWire, reconcileRequestWire } from '../wire.ts'
+
+const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
+const READY_TIMEOUT_MS = 3000
+
+const reconcile = ({ provisioner }: HttpDeps): Operation => ({
+  method: 'post',
+  path: '/v1/reconcile',
+  id: 'reconcile',
+  tag: 'fleet',
+  access: 'operator',
+  summary: 'Compare rows with resources, and with apply close the gaps',
+  body: { schema: reconcileRequestWire },
+  answers: { 200: { description: 'What differs and what was done.', schema: reconcileReportWire } },
+  errors: ['invalid_request', 'malformed_json', 'backend_unavailable'],
+  async handle({ request, response, signal }) {
+    const { apply } = parseInput(reconcileRequestWire, await readJson(request, BODY), { where: 'body' })
+    sendJson(response, 200, await provisioner.reconcile({ apply, signal }))
+  },
+})
+
+const getMetrics = ({ metrics }: HttpDeps): Operation => ({
+  method: 'get',
+  path: '/metrics',
+  id: 'getMetrics',
+  tag: 'server',
+  access: 'operator',
+  summary: 'Metrics in the Prometheus text format',
+  answers: { 200: { description: 'The metrics.', mime: 'text/plain', schema: z.string() } },
+  async handle({ response }) {
+    const text = await metrics.text()
+    response.writeHead(200, { 'Content-Type': metrics.contentType }).end(text)
+  },
+})
+
+const healthWire = z.object({ status: z.literal('ok'), version: z.string() }).meta({ id: 'Health' })
+
+const getHealth = (version: string): Operation => ({
+  method: 'get',
+  path: '/health',
+  id: 'getHealth',
+  tag: 'server',
+  access: 'public',
+  summary: 'The process lives',
+  answers: { 200: { description: 'It does.', schema: healthWire } },
+  async handle({ response }) {
+    sendJson(response, 200, { status: 'ok', version })
+  },
+})
+
+const getReady = ({ store, backend }: HttpDeps, version: string): Operation => ({
+  method: 'get',
+  path: '/ready',
+  id: 'getReady',
+  tag: 'server',
+  access: 'public',
+  summary: 'Store and backend answer',
+  answers: { 200: { description: 'They do.', schema: healthWire } },
+  errors: ['store_unavailable', 'backend_unavailable'],
+  async handle({ response, signal }) {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)])
+    await store.ping({ signal: within })
+    await withDeadline(backend.describe(), within)
+    sendJson(response, 200, { status: 'ok', version })
+  },
+})
+
+const withDeadline = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener(
+    'abort',
+    () => reject(new BerthError('backend_unavailable', 'The backend does not answer.')),
+    {
+      once: true,
+    },
+  )
+  return Promise.race([work, promise])
+}
+
+export const serverOperations = (deps: HttpDeps, version: string): readonly Operation[] => [
+  reconcile(deps),
+  getMetrics(deps),
+  getHealth(version),
+  getReady(deps, version),
+]

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Express } from 'express'
+import { createLocalBackend } from '../backends/local/local-backend.ts'
+import { createDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Dispatch } from '../domain/ports/dispatch.ts'
+import type { Store } from '../domain/ports/store.ts'
+import { createApp } from '../http/app.ts'
+import type { Limits } from '../http/wire.ts'
+import { createHookSignature } from '../identity/hook-signature.ts'
+import { createIdentityChain } from '../identity/identity-chain.ts'
+import { createOidcVerifier } from '../identity/oidc-verifier.ts'
+import { createServiceKeys } from '../identity/service-keys.ts'
+import { createProvisioner, type Provisioner } from '../provisioner/provisioner.ts'
+import { openStore } from '../store/open-store.ts'
+import type { Config } from './config.ts'
+import { createEventHub, type Subscriber } from './event-hub.ts'
+import { closeServer, listen } from './listen.ts'
+import { createLogging } from './logging.ts'
+import { createMetrics } from './metrics.ts'
+import { ensureOperatorKey } from './operator-key.ts'
+import { createRandomIds } from './random-ids.ts'
+import { createSystemClock } from './system-clock.ts'
+
+export interface ComposeOptions {
+  /** Told every event besides logs and metrics. */
+  readonly subscribers?: readonly Subscriber[]
+  /** @default the machine's own */
+  readonly clock?: Clock
+}
+
+/** A running server with its parts; benches and tests call the ports without HTTP. */
+export interface Composed extends AsyncDisposable {
+  readonly url: string
+  readonly app: Express
+  readonly store: Store
+  readonly dispatch: Dispatch
+  readonly dispatcher: Dispatcher
+  readonly provisioner: Provisioner
+  /** Takes no more requests, lets running runs end until the deadline, hands back the rest, then closes everything. */
+  stop(): Promise<void>
+}
+
+/** Answers and uploads that are under way when all runs have ended get at least this long. */
+const LAST_ANSWERS_MS = 1000
+
+/**
+ * The one place that calls factories with real dependencies. Whatever was opened is closed in reverse order, also when a
+ * later step fails. @throws {BerthError} config_invalid, data_dir_locked, store_unavailable, sandbox_unavailable
+ */
+export const compose = async (config: Config, options: ComposeOptions = {}): Promise<Composed> => {
+  await using resources = new AsyncDisposableStack()
+  const clock = options.clock ?? createSystemClock()
+  const ids = createRandomIds(clock)
+  const logging = resources.use(createLogging(config.logLevel))
+  const metrics = createMetrics()
+  const events = createEventHub([logging.subscriber, metrics.subscriber, ...(options.subscribers ?? [])])
+  const base = { clock, ids, events }
+
+  const store = resources.use(await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, clock }))
+  metrics.watchBerths(store.berths)
+  const keys = createServiceKeys({ keys: store.keys, clock, ids })
+  await ensureOperatorKey(config, { keys, ids })
+  const backend = resources.use(await createLocalBackend({ ...base, dataDir: config.dataDir, ...config.local }))
+  const { berths, fleet, files, dispatch } = backend
+  const provisioner = createProvisioner({ ...base, store, berths, fleet }, provisionerOptions(config))
+  const dispatcher = resources.use(
+    createDispatcher({ ...base, store, dispatch, fleet, files, berths: provisioner }, dispatcherOptions(config)),
+  )
+
+  const streams = new AbortController()
+  const app = createApp(
+    {
+      dispatcher,
+      provisioner,
+      files,
+      store,
+      keys,
+      clock,
+      events,
+      metrics,
+      stopping: streams.signal,
+      backend: dispatch,
+      identity: createIdentityChain([keys, createOidcVerifier({ issuers: config.oidcIssuers, clock })]),
+      hookSignature: config.hookSecrets.length === 0 ? null : createHookSignature({ secrets: config.hookSecrets }),
+    },
+    { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },
+  )
+  const work = startWork([provisioner, dispatcher])
+  resources.defer(work.stop)
+  const { server, url } = await listen(app, config)
+  resources.defer(() => closeServer(server, AbortSignal.abort()))
+  const owned = resources.move()
+
+  const stop = async (): Promise<void> => {
+    const giveUpAt = clock.monotonicMs() + config.shutdownMs
+    const cut = new AbortController()
+    const closed = closeServer(server, cut.signal)
+    await work.stop()
+    streams.abort()
+    const leftMs = Math.max(LAST_ANSWERS_MS, giveUpAt - clock.monotonicMs())
+    await Promise.race([closed, delay(leftMs, undefined, { ref: false })])
+    cut.abort()
+    await closed
+    await owned.disposeAsync()
+  }
+  events.emit({ code: 'server.listening', level: 'info', detail: { url } })
+  return { url, app, store, dispatch, dispatcher, provisioner, stop, [Symbol.asyncDispose]: stop }
+}
+
+interface Worker {
+  start(signal: AbortSignal): Promise<void>
+}
+
+/** Background work of the services; `stop` resolves when all of it has ended. */
+const startWork = (workers: readonly Worker[]) => {
+  const root = new AbortController()
+  const running = Promise.all(workers.map((worker) => worker.start(root.signal)))
+  // Its failure is told by `stop`; until then it must not count as unhandled.
+  running.catch(() => undefined)
+  return {
+    stop: async (): Promise<void> => {
+      root.abort()
+      await running
+    },
+  }
+}
+
+const provisionerOptions = ({ spares, maxBerths }: Config) => ({ cell: 'local', spares, maxBerths })
+
+const dispatcherOptions = (config: Config) => ({
+  limits: config.runLimits,
+  maxTimeoutMs: config.maxTimeoutMs,
+  maxMemoryMiB: config.maxMemoryMiB,
+  perTenant: {
+    perSecond: config.ratePerMinute / 60,
+    // A tenant that rested may start a whole minute's worth at once.
+    burst: config.ratePerMinute,
+    concurrency: config.concurrencyPerTenant,
+    waiting: config.queuePerTenant,
+    queued: config.queuePerTenant,
+  },
+  retentionMs: config.runRetentionDays * 24 * 3_600_000,
+  drainMs: config.shutdownMs,
+})
+
+const limitsOf = (config: Config): Limits => ({
+  run: config.runLimits,
+  maxTimeoutMs: config.maxTimeoutMs,
+  maxMemoryMiB: config.maxMemoryMiB,
+  ratePerMinute: config.ratePerMinute,
+  concurrency: config.concurrencyPerTenant,
+  queue: config.queuePerTenant,
+  maxFileBytes: config.maxFileBytes,
+  maxTenantBytes: config.maxTenantBytes,
+})
+
+const packageVersion = (): string => {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const parsed = JSON.parse(text) as { readonly version: string }
+  return parsed.version
+}

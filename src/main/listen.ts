@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { BerthError } from '../domain/errors.ts'
+import { answerClientError } from './client-error.ts'
+import type { Config } from './config.ts'
+
+/** Above the 60 s of common load balancers, so that they and not this server close idle connections. */
+const KEEP_ALIVE_MS = 65_000
+const HEADERS_TIMEOUT_MS = 15_000
+/** Whole requests, uploads included; JSON bodies have a shorter time of their own. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_CONNECTIONS = 4096
+/** How often a stopping server closes connections that have become idle. */
+const CLOSE_IDLE_MS = 50
+
+/** A server that slow and greedy peers cannot hold up. @throws {BerthError} config_invalid when the port is taken */
+export const listen = async (listener: RequestListener, { host, port }: Pick<Config, 'host' | 'port'>) => {
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 5000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+      requireHostHeader: true,
+    },
+    listener,
+  )
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('clientError', answerClientError)
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (cause) {
+    throw new BerthError(
+      'config_invalid',
+      `BERTH_HOST and BERTH_PORT: cannot listen on ${host}:${port}: ${String(cause)}.`,
+      {
+        cause,
+      },
+    )
+  }
+  return { server, url: urlOf(server, host) }
+}
+
+const urlOf = (server: Server, host: string): string => {
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Resolves when the last connection is closed. Takes no new ones from the moment it is called. */
+export const closeServer = async (server: Server, deadline: AbortSignal): Promise<void> => {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS)
+  const cut = (): void => server.closeAllConnections()
+  if (deadline.aborted) cut()
+  deadline.addEventListener('abort', cut, { once: true })
+  try {
+    await closed
+  } finally {
+    clearInterval(sweep)
+    deadline.removeEventListener('abort', cut)
+  }
+}
