@@ -91,7 +91,8 @@ def test_a_closed_result_pipe_leaves_no_frame_and_ends_the_child():
 
 
 def test_a_memory_error_is_out_of_memory():
-    code = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\nx = []\nwhile True:\n    x.append(bytes(2**24))"
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
+    code = f"{limit}x = []\nwhile True:\n    x.append(bytes(2**24))"
 
     ran = run_python(code)
 

@@ -26,7 +26,7 @@ def to_png(figure: Any) -> bytes:  # noqa: ANN401 - matplotlib is never imported
 
 def save_open_figures() -> dict[int, bytes]:
     """Save the open figures by number as outputs/figure-1.png …; return the PNG of each by its id."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
     drawn: dict[int, bytes] = {}
     for number in _numbers(pyplot):
         try:

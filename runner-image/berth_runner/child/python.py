@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import CodeType, CoroutineType, ModuleType
 from typing import Any, TextIO
 
 from berth_runner.child.failure import describe
@@ -128,7 +128,8 @@ def _call_main(main: Callable[..., object], variables: object) -> object:
 
 
 def _settle(value: object) -> object:
-    if not inspect.iscoroutine(value):
+    # By type alone: isinstance would ask the value itself.
+    if type(value) is not CoroutineType:
         return value
     import asyncio
 

@@ -4,6 +4,7 @@ import { SourceError, entryUrl, importSource } from './source.mjs'
 import { describe } from './failure.mjs'
 import { readFrame, sendFrame } from './frame.mjs'
 import { createResults } from './results.mjs'
+import { useSynchronousStreams } from './streams.mjs'
 import { warmUp } from './warm-up.mjs'
 
 const RESULT_FD = 3
@@ -30,7 +31,7 @@ const evaluate = async (request, entry) => {
   const module = await importSource(request.code, entry)
   const main = typeof module.default === 'function' ? module.default : module.main
   if (typeof main === 'function') return { value: await main(request.variables), returned: true }
-  return { value: module.default, returned: false }
+  return { value: await module.default, returned: false }
 }
 
 const judge = (request, results, { value, returned }) => {
@@ -62,7 +63,7 @@ const run = async (request) => {
   const atExit = (status) => {
     if (outcome === nothing && drained)
       outcome = endedBy(new Error('The code awaits a promise that never settles'), entry)
-    else if (outcome === nothing)
+    else if (outcome === nothing || outcome === null)
       outcome = status === 0 ? null : ended('exited', `the code ended the process with status ${status}`, null)
     sendFrame(RESULT_FD, toFrame(outcome, results))
   }
@@ -80,6 +81,7 @@ const run = async (request) => {
   }
 }
 
+useSynchronousStreams()
 await warmUp()
 const request = readFrame(REQUEST_FD)
 if (request !== null) void run(request)
