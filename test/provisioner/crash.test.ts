@@ -9,15 +9,21 @@ import { externalId, ids, openProvisioningSite, type ProvisioningSite } from '..
 const signal = quiet()
 const SPARES = 1
 
+interface Round {
+  readonly step: string
+  readonly nth: number
+  readonly index: number
+}
+
 interface Acknowledged {
   readonly signedUp: readonly string[]
   readonly deleted: ReadonlySet<string>
 }
 
-const runUntilKilled = (dataDir: string, step: string, nth: number, round: number): Promise<Acknowledged> =>
+const runUntilKilled = (dataDir: string, { step, nth, index }: Round): Promise<Acknowledged> =>
   new Promise((resolve, reject) => {
     const script = join(import.meta.dirname, 'doomed-server.ts')
-    execFile(process.execPath, [script, dataDir, step, `${nth}`, `${round}`], (error, stdout, stderr) => {
+    execFile(process.execPath, [script, dataDir, step, `${nth}`, `${index}`], (error, stdout, stderr) => {
       if (error?.signal !== 'SIGKILL') return reject(new Error(`expected a death by SIGKILL: ${stderr}`))
       const lines = stdout.trim().split('\n')
       const named = (word: string) =>
@@ -82,8 +88,8 @@ describe('a server killed by SIGKILL', () => {
 
   test.each(rounds.map((round, index) => ({ ...round, index })))(
     'at $step, time $nth, leaves exactly one berth per tenant and no resource without an owner',
-    async ({ step, nth, index }) => {
-      const acknowledged = await runUntilKilled(dataDir, step, nth, index)
+    async (round) => {
+      const acknowledged = await runUntilKilled(dataDir, round)
 
       await using site = await openProvisioningSite({ dataDir, spares: SPARES, leaseMs: 300 })
       await recover(site)

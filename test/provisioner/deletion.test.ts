@@ -33,10 +33,10 @@ test('a deletion before the sign-up keeps a late sign-up out', async () => {
 test('a tenant deleted while the berth is being made leaves nothing behind', async () => {
   const arrived = Promise.withResolvers<void>()
   const goOn = Promise.withResolvers<void>()
-  const fault = (step: string) => {
+  const fault = async (step: string) => {
     if (step !== 'created') return
     arrived.resolve()
-    return goOn.promise
+    await goOn.promise
   }
   await using site = await openProvisioningSite({ fault })
   site.work()

@@ -50,10 +50,10 @@ test('a failed berth is made after reconcile', async () => {
 
 test('a backend that hangs is given up after the time of one attempt', async () => {
   const hung = new Set<BerthId>()
-  const hangOnce = (step: string, berthId: BerthId) => {
+  const hangOnce = async (step: string, berthId: BerthId) => {
     if (step !== 'create' || hung.has(berthId)) return
     hung.add(berthId)
-    return new Promise<void>(() => undefined)
+    await new Promise<void>(() => undefined)
   }
   await using site = await openProvisioningSite({ attemptTimeoutMs: 50, fault: hangOnce })
   site.work()
@@ -77,10 +77,10 @@ test('a deletion is tried until it succeeds, however often it fails', async () =
 test('a worker that stops in the middle hands its lease back, and the next takes over at once', async () => {
   const arrived = Promise.withResolvers<void>()
   let hang = true
-  const fault = (step: string) => {
+  const fault = async (step: string) => {
     if (step !== 'create' || !hang) return
     arrived.resolve()
-    return new Promise<void>(() => undefined)
+    await new Promise<void>(() => undefined)
   }
   await using site = await openProvisioningSite({ leaseMs: 3_600_000, pollMs: 3_600_000, fault })
   const stop = site.work()

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { BerthError } from '../../src/domain/errors.ts'
+import { codeOf } from '../contract/content.ts'
+import { ask, openDispatchSite } from '../support/dispatch-site.ts'
+import { createScriptedDispatch, replyTo } from '../support/scripted-dispatch.ts'
+
+const fence = { minRunnerVersion: 2, image: 'runner@sha256:new' }
+
+const refusesOnce = (code: 'runner_outdated' | 'runner_failed' | 'backend_unavailable', data = {}) => {
+  let first = true
+  return createScriptedDispatch(({ request }) => {
+    if (!first) return replyTo(request)
+    first = false
+    throw new BerthError(code, 'no', { data })
+  })
+}
+
+test('an outdated runner is brought to the new image and the run is tried again', async () => {
+  await using site = await openDispatchSite({ dispatch: refusesOnce('runner_outdated'), fence })
+
+  const { run } = await site.dispatcher.run(ask())
+
+  expect([run.status, site.updates]).toEqual(['succeeded', [fence.image]])
+  expect(site.dispatch.requests.map(({ minRunnerVersion }) => minRunnerVersion)).toEqual([2, 2])
+})
+
+test('a runner that stays outdated is tried once and then told', async () => {
+  const dispatch = createScriptedDispatch(() => {
+    throw new BerthError('runner_outdated', 'old')
+  })
+  await using site = await openDispatchSite({ dispatch, fence })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('runner_outdated')
+  expect(dispatch.requests).toHaveLength(2)
+})
+
+test('a runner that refused before it began is asked once more', async () => {
+  await using site = await openDispatchSite({ dispatch: refusesOnce('runner_failed', { runnerVersion: 1 }) })
+
+  expect((await site.dispatcher.run(ask())).run.status).toBe('succeeded')
+})
+
+test('a run that may have started is never tried again', async () => {
+  const dispatch = refusesOnce('runner_failed')
+  await using site = await openDispatchSite({ dispatch })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('runner_failed')
+  expect(dispatch.requests).toHaveLength(1)
+})
+
+test('a backend that is unavailable is not asked again', async () => {
+  const dispatch = refusesOnce('backend_unavailable')
+  await using site = await openDispatchSite({ dispatch })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('backend_unavailable')
+  expect(dispatch.requests).toHaveLength(1)
+})
