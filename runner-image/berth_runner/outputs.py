@@ -75,7 +75,8 @@ def collect(
     collection = _Collection(
         make(prefix) if make else None, limits["maxArtifactBytes"], limits["maxInlineArtifactBytes"]
     )
-    names = sorted(_walk(outputs_dirfd, (), collection.skipped, [MAX_ENTRIES]))
+    # Through its own ".", for the descriptor may be a mere place (O_PATH), and the code may have taken the rights away.
+    names = sorted(_enter(outputs_dirfd, (".",), collection.skipped, [MAX_ENTRIES]))
     for name in names:
         if len(collection.artifacts) >= limits["maxArtifacts"]:
             collection.too_large.append(_shown("/".join(name)))
@@ -139,7 +140,7 @@ def _enter(folder_fd: int, name: Name, skipped: list[str], left: list[int]) -> I
         skipped.append(f"{_shown('/'.join(name))} ({error.strerror})")
         return
     try:
-        yield from _walk(fd, name, skipped, left)
+        yield from _walk(fd, () if name == (".",) else name, skipped, left)
     finally:
         os.close(fd)
 
