@@ -33,12 +33,12 @@ const retryAfterOf = (response: Response): number | undefined => {
   return Number.isNaN(at) ? undefined : Math.max(0, (at - Date.now()) / 1000)
 }
 
-const bodyOf = async (response: Response): Promise<Record<string, unknown>> => {
+/** An empty object when it is not JSON or cut off: the status alone has to do then. */
+export const parseObject = (text: string): Record<string, unknown> => {
   try {
-    const body: unknown = JSON.parse(await response.text())
+    const body: unknown = JSON.parse(text)
     return isRecord(body) ? body : {}
   } catch {
-    // Not JSON or cut off: the status alone has to do.
     return {}
   }
 }
@@ -46,20 +46,33 @@ const bodyOf = async (response: Response): Promise<Record<string, unknown>> => {
 const textOr = (value: unknown, fallback: string): string =>
   typeof value === 'string' && value !== '' ? value : fallback
 
-/** The error that an answer outside 2xx stands for. A proxy's page in between becomes one too, and says so. */
-export const parseProblem = async (response: Response, asked: { method: string; url: string }): Promise<BerthError> => {
-  const body = await bodyOf(response)
+interface Circumstances {
+  readonly status: number
+  readonly requestId: string | null
+  readonly retryAfterSeconds: number | undefined
+  /** Says what came when it was no problem+json. */
+  readonly stranger: string
+}
+
+const inStream: Circumstances = {
+  status: 200,
+  requestId: null,
+  retryAfterSeconds: undefined,
+  stranger: 'the event stream broke off with an error of no known kind',
+}
+
+/** The error that a problem+json stands for. A newer server's code that is not known here becomes the nearest by status. */
+export const problemError = (body: Record<string, unknown>, around: Circumstances = inStream): BerthError => {
   const known = isErrorCode(body['code'])
-  const code = isErrorCode(body['code']) ? body['code'] : (codesByStatus[response.status] ?? 'internal')
-  const stranger = `${asked.method} ${asked.url} answered ${response.status} without Berth's problem+json`
-  const retryAfterSeconds = retryAfterOf(response)
-  return new BerthError(code, textOr(body['detail'], known ? errorTable[code].title : stranger), {
+  const code = isErrorCode(body['code']) ? body['code'] : (codesByStatus[around.status] ?? 'internal')
+  const { retryAfterSeconds } = around
+  return new BerthError(code, textOr(body['detail'], known ? errorTable[code].title : around.stranger), {
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     errors: Array.isArray(body['errors']) ? body['errors'].filter(isFieldError) : [],
     data: {
-      status: response.status,
+      status: around.status,
       serverCode: body['code'] ?? null,
-      requestId: body['requestId'] ?? response.headers.get('x-request-id'),
+      requestId: body['requestId'] ?? around.requestId,
       remedy: textOr(
         body['remedy'],
         known ? errorTable[code].remedy : 'Check that the URL is the one of a Berth server; a proxy may have answered.',
@@ -67,6 +80,15 @@ export const parseProblem = async (response: Response, asked: { method: string; 
     },
   })
 }
+
+/** The error that an answer outside 2xx stands for. A proxy's page in between becomes one too, and says so. */
+export const parseProblem = async (response: Response, asked: { method: string; url: string }): Promise<BerthError> =>
+  problemError(parseObject(await response.text()), {
+    status: response.status,
+    requestId: response.headers.get('x-request-id'),
+    retryAfterSeconds: retryAfterOf(response),
+    stranger: `${asked.method} ${asked.url} answered ${response.status} without Berth's problem+json`,
+  })
 
 /** What to do about an error: the server's own words when it sent some. */
 export const remedyOf = (error: BerthError): string => textOr(error.data['remedy'], errorTable[error.code].remedy)

@@ -38,9 +38,9 @@ const follow = async (runs: Runs, run: Run, options: RunCodeOptions): Promise<Ru
   try {
     for await (const event of runs.events(run.id, { signal: options.signal })) {
       options.onEvent?.(event)
-      if (event.type === 'stdout') options.onStdout?.(event.text)
-      if (event.type === 'stderr') options.onStderr?.(event.text)
-      if (event.type === 'run.completed') return event.run
+      if (event.type === 'stdout') options.onStdout?.(event.data.text)
+      if (event.type === 'stderr') options.onStderr?.(event.data.text)
+      if (event.type === 'run.completed') return event.data
     }
     return await runs.get(run.id, { signal: options.signal })
   } catch (error) {

@@ -1,6 +1,7 @@
 import { BerthError } from '../domain/errors.ts'
 import { chunksOf } from './byte-stream.ts'
 import { parseEventStream } from './event-stream.ts'
+import { parseObject, problemError } from './problem.ts'
 import { parseRunEvent, type RunEvent } from './run-event.ts'
 import { delayBefore, mayRepeat, sleep } from './retry.ts'
 import type { Transport } from './transport.ts'
@@ -74,6 +75,7 @@ const connect = async function* (
     for await (const { id, event, data } of parseEventStream(heard, { onRetry })) {
       follow.lastEventId = id || follow.lastEventId
       follow.breaks = 0
+      if (event === 'error') throw problemError(parseObject(data))
       const parsed = parseRunEvent({ id, event, data })
       if (parsed !== null) yield parsed
       if (parsed?.type === 'run.completed') return true

@@ -36,7 +36,7 @@ export interface Runs {
   get(runId: string, options?: Waiting): Promise<Run>
   /** Newest first, page after page as they are needed. */
   list(options?: ListRunsOptions): AsyncIterable<Run>
-  /** The run as it is after the request; a running one ends a moment later. @throws {BerthError} not_found */
+  /** The run as it is after the request; a running one ends a moment later. @throws {BerthError} not_found, conflict when it has ended */
   cancel(runId: string, options?: Waiting): Promise<Run>
   /** Every event once, over broken connections too, until `run.completed`. */
   events(runId: string, options?: EventsOptions): AsyncIterable<RunEvent>
@@ -78,7 +78,7 @@ export const createRuns = (transport: Transport): Runs => {
       transport.json<Run>({ method: 'POST', path: ['v1', 'runs', runId, 'cancel'], repeat: 'always', signal }),
     events,
     async wait(runId, { signal } = {}) {
-      for await (const event of events(runId, { signal })) if (event.type === 'run.completed') return event.run
+      for await (const event of events(runId, { signal })) if (event.type === 'run.completed') return event.data
       // followRun ends with run.completed or throws; the last word is the server's in any case.
       return transport.json<Run>({ method: 'GET', path: ['v1', 'runs', runId], repeat: 'always', signal })
     },
