@@ -3,6 +3,7 @@
  * `--only local,api` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
+import { measureApi } from './api.ts'
 import { makeBerthSubject } from './berth-subject.ts'
 import { type Figures, merge } from './figures.ts'
 import { measureLatency } from './local-latency.ts'
@@ -14,7 +15,7 @@ const measureLocal = async (): Promise<readonly Figures[]> => {
   return [...(await measureLatency(subject)), ...(await measureLoad(subject))]
 }
 
-const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = { local: measureLocal }
+const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = { local: measureLocal, api: measureApi }
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } })
 const wanted = values.only === undefined ? Object.keys(parts) : values.only.split(',')

@@ -3,6 +3,8 @@ export interface Variant {
   readonly name: string
   /** Does it once, from start to result. Throws when the result is not the right one. */
   once(): Promise<void>
+  /** Done before each measurement and not measured. */
+  before?(): Promise<void>
 }
 
 export interface Summary {
@@ -55,6 +57,7 @@ export const compareInTurn = async (
   const endAt = now() + options.budgetMs
   for (let round = 0; round < options.rounds && (round < leastRounds || now() < endAt); round += 1) {
     for (const variant of shuffled(variants, random)) {
+      await variant.before?.()
       const startedAt = now()
       await variant.once()
       samples.get(variant.name)?.push(now() - startedAt)

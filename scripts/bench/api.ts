@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { type BerthSubject, makeBerthSubject } from './berth-subject.ts'
+import { compareInTurn } from './compare.ts'
+import { type Figures, ratio, timesOf } from './figures.ts'
+import { pythonOneLiner } from './programs.ts'
+import { measureThroughput } from './throughput.ts'
+
+const CLIENTS = 8
+const SLICES = 4
+const SLICE_MS = 1_500
+/** So that a spare waits again: the figure is about sign-ups that find one. */
+const REFILL_MS = 300
+
+/** One run over HTTP against the same run through the port alone. */
+const measureRun = async (server: ApiServer, subject: BerthSubject): Promise<Figures> => {
+  const [uid, berthId] = [await server.signUp(), await subject.makeBerth()]
+  const { api, port } = await compareInTurn(
+    [
+      { name: 'api', once: () => server.run(uid, pythonOneLiner) },
+      { name: 'port', once: async () => void (await subject.run(berthId, pythonOneLiner)) },
+    ],
+    { rounds: 300, budgetMs: 8_000 },
+  )
+  if (api === undefined || port === undefined) throw new Error('a variant was not measured')
+  return {
+    values: {
+      'api.run.vs_port.p50': ratio(api.p50, port.p50),
+      'api.run.vs_port.p99': ratio(api.p99, port.p99),
+      ...timesOf('api.run', api),
+      ...timesOf('api.run.port', port),
+    },
+    omitted: {},
+  }
+}
+
+/** Eight clients at once, over HTTP and through the port, in slices that take turns. */
+const measureThroughputs = async (server: ApiServer, subject: BerthSubject): Promise<Figures> => {
+  const uids = await Promise.all(Array.from({ length: CLIENTS }, () => server.signUp()))
+  const berths = await Promise.all(Array.from({ length: CLIENTS }, () => subject.makeBerth()))
+  const total = { api: 0, port: 0 }
+  for (let slice = 0; slice < SLICES; slice += 1) {
+    const api = await measureThroughput(CLIENTS, SLICE_MS, (client) => server.run(uids[client] ?? '', pythonOneLiner))
+    const port = await measureThroughput(CLIENTS, SLICE_MS, async (client) => {
+      const berthId = berths[client]
+      if (berthId !== undefined) await subject.run(berthId, pythonOneLiner)
+    })
+    total.api += api.perSecond / SLICES
+    total.port += port.perSecond / SLICES
+  }
+  return {
+    values: {
+      'api.throughput.vs_port': ratio(total.api, total.port),
+      'api.throughput.per_second': Math.round(total.api),
+      'api.throughput.port.per_second': Math.round(total.port),
+    },
+    omitted: {},
+  }
+}
+
+/** From the signed hook to the new user's first result, against one run of a user who is there already. */
+const measureSignUp = async (server: ApiServer): Promise<Figures> => {
+  const uid = await server.signUp()
+  const { signup, run } = await compareInTurn(
+    [
+      {
+        name: 'signup',
+        before: () => sleep(REFILL_MS),
+        once: async () => server.run(await server.signUp(), pythonOneLiner),
+      },
+      { name: 'run', before: () => sleep(REFILL_MS), once: () => server.run(uid, pythonOneLiner) },
+    ],
+    { rounds: 20, budgetMs: 15_000 },
+  )
+  if (signup === undefined || run === undefined) throw new Error('a variant was not measured')
+  return {
+    values: {
+      'signup.first_result.vs_run': ratio(signup.p50, run.p50),
+      ...timesOf('signup.first_result', signup),
+      ...timesOf('signup.first_result.run', run),
+    },
+    omitted: {},
+  }
+}
+
+/** A server in its own process against the backend without a server, on the same machine at the same time. */
+export const measureApi = async (): Promise<readonly Figures[]> => {
+  await using server = await startApiServer()
+  await using subject = await makeBerthSubject()
+  return [await measureRun(server, subject), await measureThroughputs(server, subject), await measureSignUp(server)]
+}
