@@ -129,7 +129,10 @@ const attack = async (bob: Berth, stage: Stage, tell: Narrator): Promise<void> =
   const through = Object.entries(attempts).filter(([, outcome]) => !outcome.startsWith('refused'))
   expectThat(through.length === 0, `every attempt is refused, but: ${JSON.stringify(through)}`)
   const endless = await bob.run('print("still here", flush=True)\nwhile True: pass', { timeoutMs: 300 })
-  expectThat(endless.status === 'timed_out' && endless.logs.stdout.includes('still here'), 'a time-out keeps its output')
+  expectThat(
+    endless.status === 'timed_out' && endless.logs.stdout.includes('still here'),
+    'a time-out keeps its output',
+  )
   tell.line(`${'run forever'.padEnd(30)} stopped: ${endless.failure?.detail ?? ''}`)
   tell.done('everything bounced off', { attempts })
 }
