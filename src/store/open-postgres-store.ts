@@ -6,7 +6,7 @@ import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
-import { createPostgresPool } from './postgres-pool.ts'
+import { createPostgresPool, STATEMENT_TIMEOUT_MS } from './postgres-pool.ts'
 import { toStoreError } from './store-errors.ts'
 import type { Tables } from './tables.ts'
 
@@ -21,10 +21,27 @@ const assertUtf8 = async (db: Kysely<Tables>): Promise<void> => {
     )
 }
 
+/** A migration may rebuild a large table, and other servers that start wait for it. */
+const MIGRATION_TIMEOUT_MS = 600_000
+
+const connect = (url: string, timeoutMs: number): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: new PostgresDialect({ pool: createPostgresPool(url, timeoutMs) }) })
+
 /** Servers that start together take turns; the lock ends with the transaction, however the server ends. */
 const lockSchema = async (db: Transaction<Tables>): Promise<void> => {
-  await sql`set local statement_timeout = 0`.execute(db)
   await sql`select pg_advisory_xact_lock(1651470440, 0)`.execute(db)
+}
+
+const prepare = async (url: string): Promise<void> => {
+  const db = connect(url, MIGRATION_TIMEOUT_MS)
+  try {
+    await assertUtf8(db)
+    await migrate(db, { migrations, lock: lockSchema })
+  } catch (error) {
+    throw toStoreError(error)
+  } finally {
+    await db.destroy()
+  }
 }
 
 /**
@@ -32,13 +49,7 @@ const lockSchema = async (db: Transaction<Tables>): Promise<void> => {
  * @throws {BerthError} store_unavailable, config_invalid
  */
 export const openPostgresStore = async ({ url, clock }: { url: string; clock: Clock }): Promise<Store> => {
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: createPostgresPool(url) }) })
-  try {
-    await assertUtf8(db)
-    await migrate(db, { migrations, lock: lockSchema })
-    return createStore(createDatabase(db, { concurrentWriters: true }, clock), () => db.destroy())
-  } catch (error) {
-    await db.destroy()
-    throw toStoreError(error)
-  }
+  await prepare(url)
+  const db = connect(url, STATEMENT_TIMEOUT_MS)
+  return createStore(createDatabase(db, { concurrentWriters: true }, clock), () => db.destroy())
 }

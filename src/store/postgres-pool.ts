@@ -4,9 +4,9 @@ import { isConnectionLost } from './store-errors.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 /** No statement of ours takes seconds; a longer one waits for a lock or for a server that is in trouble. */
-const STATEMENT_TIMEOUT_MS = 10_000
-/** Our own clock, for a server that vanished without closing the connection. */
-const QUERY_TIMEOUT_MS = 15_000
+export const STATEMENT_TIMEOUT_MS = 10_000
+/** Our own clock runs a little longer, for a server that vanished without closing the connection. */
+const GRACE_MS = 5000
 const MAX_CONNECTIONS = 10
 const INT8_OID = 20
 
@@ -29,14 +29,14 @@ const watch = (client: PoolClient): PostgresPoolClient => {
   return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(isLost) }
 }
 
-export const createPostgresPool = (url: string): PostgresPool => {
+export const createPostgresPool = (url: string, timeoutMs: number): PostgresPool => {
   const pool = new Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs + GRACE_MS,
+    idle_in_transaction_session_timeout: timeoutMs,
     keepAlive: true,
     application_name: 'berth',
     types,

@@ -83,5 +83,25 @@ describe.skipIf(missing !== null)(
 
       await expect(refused).rejects.toThrow(/DATABASE_URL.*UTF8.*LATIN1/)
     })
+
+    test('a server that starts waits for another one that changes the schema', async () => {
+      const url = await server.createDatabase()
+      const other = new Client({ connectionString: url })
+      await other.connect()
+      await other.query('select pg_advisory_lock(1651470440, 0)')
+      const opening = openPostgresStore({ url, clock })
+      const isWaiting = async (): Promise<boolean> => {
+        const waiting = `select 1 from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`
+        return (await other.query(waiting)).rowCount === 1
+      }
+
+      await expect.poll(isWaiting).toBe(true)
+      expect((await other.query(`select to_regclass('tenants') as found`)).rows).toEqual([{ found: null }])
+      await other.end()
+
+      await using store = await opening
+      expect((await signUp(store, 'ada')).outcome).toBe('created')
+    })
   },
 )

@@ -5,18 +5,13 @@
 import { openStore } from '../../src/store/open-store.ts'
 import { clock, ids, newRun, request, signUpOptions, storedRun } from '../contract/store-site.ts'
 
-export interface Acknowledged {
-  readonly tenantId: string
-  readonly runId: string
-}
-
 const [config = '{}', mode] = process.argv.slice(2)
 const store = await openStore({ ...JSON.parse(config), clock })
 
 const write = async (): Promise<void> => {
   const options = signUpOptions(ids.secret(), { maxBerths: 1_000_000 })
   const run = newRun()
-  const line = `${JSON.stringify({ tenantId: options.newTenantId, runId: run.id } satisfies object)}\n`
+  const line = `${JSON.stringify({ tenantId: options.newTenantId, runId: run.id })}\n`
   // The control: who answers before the store has said so, loses what was answered.
   if (mode === 'promised') process.stdout.write(line)
   const { tenant } = await store.tenants.signUp(options)

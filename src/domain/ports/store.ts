@@ -24,7 +24,7 @@ export interface PageRequest {
 }
 
 export interface HookEvent {
-  /** Unique per event of the provider; a second arrival changes nothing. */
+  /** Unique per event of the provider; a second arrival changes nothing, one for another user is a conflict. */
   readonly id: string
 }
 
@@ -46,7 +46,9 @@ export interface TenantStore {
   /**
    * Idempotent on the external id, then on the event id. A new tenant gets a ready spare in the same transaction, or a
    * row of a berth to provision when there is none. An existing tenant without a berth gets one too.
+   * At the cap a spare that is still being provisioned is given.
    * @throws {BerthError} berth_cap_reached when a new berth row would exceed maxBerths
+   * @throws {BerthError} conflict when the event id was used for another user
    */
   signUp(options: {
     externalId: ExternalId
@@ -76,7 +78,10 @@ export interface TenantStore {
   setSuspended(tenantId: TenantId, suspended: boolean): Promise<Tenant | null>
   /** Deprovisioning tenants all of whose berths are deleted, with what `settle` reported of each berth. */
   listDeprovisioned(options: { limit: number }): Promise<readonly DeprovisionedTenant[]>
-  /** Writes the receipt, deletes runs, idempotency keys and the external id, and leaves a tombstone (a hash). */
+  /**
+   * Writes the receipt, deletes runs, idempotency keys and the external id, and leaves a tombstone (a hash). Idempotent.
+   * @throws {BerthError} conflict when the tenant is not being deleted or has a berth left
+   */
   finishDeprovision(tenantId: TenantId, receipt: Receipt, now: Date): Promise<void>
 }
 
@@ -152,14 +157,17 @@ export type RunInsertion =
   | { readonly outcome: 'conflict' }
 
 export interface RunStore {
-  /** Durable when it resolves. With `lease` the inserting process executes it itself at once. */
+  /**
+   * Durable when it resolves. With `lease` the inserting process executes it itself at once.
+   * @throws {BerthError} tenant_deleted when the tenant is not there or is being deleted
+   */
   insert(options: {
     stored: StoredRun
     request: RunRequest
     idempotency: IdempotencyKey | null
     lease: Lease | null
   }): Promise<RunInsertion>
-  /** Finished synchronous runs, many in one commit; they may be lost by a crash, and docs say so. */
+  /** Finished synchronous runs, many in one commit; they may be lost by a crash, and docs say so. Those of deleted tenants are dropped. */
   record(runs: readonly StoredRun[]): Promise<void>
   /** Queued runs and runs whose lease ran out, oldest first. A run whose cancel was asked for is settled as canceled instead. */
   lease(options: { lease: Lease; limit: number; now: Date }): Promise<readonly QueuedRun[]>
