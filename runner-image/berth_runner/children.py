@@ -10,7 +10,7 @@ from typing import Any
 
 from berth_runner import bubblewrap, fork_server, packages, scratch, sweep, tenant_files
 from berth_runner.cgroups import Group, Groups, is_alive, start_time
-from berth_runner.config import Config
+from berth_runner.config import SHARED_FOLDERS, Config
 from berth_runner.font_cache import build_font_cache, find_font_cache, needs_font_cache
 from berth_runner.fork_server import Child, ChildLostError, ForkServer
 from berth_runner.levels import Choice
@@ -80,7 +80,7 @@ class Children:
         self._discard(child)
         if child.folder is not None:
             clean = scratch.remove_folder(child.folder) and clean
-            clean = scratch.remove_new(self._config.sweep_folders, self._entries, child.uid or os.getuid()) and clean
+            clean = scratch.remove_new(self._shared_folders(child), self._entries, child.uid or os.getuid()) and clean
         return clean
 
     async def recycle(self) -> None:
@@ -242,11 +242,16 @@ class Children:
         server.fork(child, pipes, order)
         return child
 
+    def _shared_folders(self, child: Child) -> tuple[str, ...]:
+        if self._config.sweep_folders is not None:
+            return self._config.sweep_folders
+        return SHARED_FOLDERS if child.uid is not None else ()
+
     def _make_folder(self, child: Child, server: ForkServer) -> dict[str, Any]:
         child.folder = self._config.scratch / f"run-{self._mark}-{child.number}"
         child.uid = random_uid() if self._choice.own_users else None
         scratch.make_folder(child.folder, child.uid)
-        self._entries = scratch.list_entries(self._config.sweep_folders)
+        self._entries = scratch.list_entries(self._shared_folders(child))
         protected = {1, os.getpid(), *sweep.ancestors(os.getpid()), *(each.pid for each in self._servers.values())}
         return {"folder": str(child.folder), "uid": child.uid, "protected": sorted(protected)}
 

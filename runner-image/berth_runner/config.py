@@ -22,6 +22,8 @@ _NAMES = {
     "libraries": "libraries",
 }
 
+SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -37,8 +39,9 @@ class Config:
     scratch_dir: str = ""
     node: str = ""
     allow_unsafe: bool = False
-    # Folders that are emptied of what a run left there, at the level without namespaces.
-    sweep_folders: tuple[str, ...] = ("/tmp", "/var/tmp", "/dev/shm")
+    # Folders that are emptied of what a run left there, at the level without namespaces. None takes the usual ones, but
+    # only where a run has a user of its own: what other programs of our user wrote there is not ours to remove.
+    sweep_folders: tuple[str, ...] | None = None
     libraries: tuple[str, ...] = ("numpy", "pandas", "matplotlib")
     without: tuple[str, ...] = ()
 
