@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createBerthFolders } from '../../src/backends/local/berth-folders.ts'
 import { createFolderFiles } from '../../src/backends/local/folder-files.ts'
 import { openLayout } from '../../src/backends/local/layout.ts'
+import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { RunStore, Store } from '../../src/domain/ports/store.ts'
 import type { TenantFiles } from '../../src/domain/ports/tenant-files.ts'
 import type { RunRequest } from '../../src/domain/run.ts'
@@ -17,7 +18,7 @@ import { createProvisioner, type Provisioner } from '../../src/provisioner/provi
 import { openSqliteStore } from '../../src/store/open-sqlite-store.ts'
 import { quiet } from '../contract/content.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
-import { clock, externalId, ids } from './provisioning-site.ts'
+import { clock as systemClock, externalId, ids } from './provisioning-site.ts'
 import { createScriptedDispatch, type ScriptedDispatch } from './scripted-dispatch.ts'
 
 export interface DispatchSite extends AsyncDisposable {
@@ -39,22 +40,27 @@ export interface DispatchSiteOptions extends DispatcherOptions {
   readonly dispatch?: ScriptedDispatch
   /** Stands between the dispatcher and the real store. */
   readonly faultyRuns?: (runs: RunStore) => RunStore
+  /** The dispatcher's own. */
+  readonly clock?: Clock
 }
+
+/** A clock on which every wait is a thousand times shorter. */
+export const hastyClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 1000, signal) }
 
 const selfTest = async () => ({ passed: true, runnerVersion: 1, image: 'local', checks: [] })
 
 /** A real store, real folders and a real provisioner; only the runner is scripted. */
 export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promise<DispatchSite> => {
-  const { dispatch = createScriptedDispatch(), faultyRuns = (runs) => runs, ...settings } = options
+  const { dispatch = createScriptedDispatch(), faultyRuns = (runs) => runs, clock = systemClock, ...settings } = options
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-dispatcher-'))
-  const store = await openSqliteStore({ dataDir, clock })
+  const store = await openSqliteStore({ dataDir, clock: systemClock })
   const layout = await openLayout(join(dataDir, 'folders'), [])
   const files = createFolderFiles(layout)
   const log = createEventLog()
   const updates: string[] = []
   const update = async (_: unknown, image: string) => void updates.push(image)
   const provisioner = createProvisioner(
-    { store, clock, ids, events: log, berths: createBerthFolders(layout), fleet: { selfTest } },
+    { store, clock: systemClock, ids, events: log, berths: createBerthFolders(layout), fleet: { selfTest } },
     { cell: 'home', spares: 0, maxBerths: 1000, pollMs: 50, lookupTtlMs: 3_600_000 },
   )
   const resources = new AsyncDisposableStack()
