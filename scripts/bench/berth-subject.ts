@@ -14,8 +14,8 @@ import { CSV_NAME, type Program, csvText } from './programs.ts'
 export interface BerthSubject extends AsyncDisposable {
   readonly backend: LocalBackend
   readonly ids: Ids
-  /** Makes a berth that holds the CSV. */
   makeBerth(): Promise<BerthId>
+  putCsv(berthId: BerthId): Promise<void>
   run(berthId: BerthId, program: Program): Promise<RunnerReply>
   /** Holds the CSV too. */
   readonly plainDir: string
@@ -44,9 +44,11 @@ export const makeBerthSubject = async (): Promise<BerthSubject> => {
   const makeBerth = async () => {
     const berthId = ids.berthId()
     await backend.berths.create(berthId, { signal: never })
+    return berthId
+  }
+  const putCsv = async (berthId: BerthId) => {
     const place = { berthId, area: 'files' as const }
     await backend.files.put(place, CSV_NAME, bytesOf(csv), { maxBytes: 10_000_000, signal: never })
-    return berthId
   }
   const run = async (berthId: BerthId, program: Program) => {
     const { language, code } = program
@@ -66,6 +68,7 @@ export const makeBerthSubject = async (): Promise<BerthSubject> => {
     backend,
     ids,
     makeBerth,
+    putCsv,
     run,
     plainDir: folder,
     [Symbol.asyncDispose]: async () => {

@@ -40,6 +40,7 @@ const inBubblewrap = (subject: BerthSubject, program: Program): Variant => {
 
 const inBerth = async (subject: BerthSubject, program: Program): Promise<Variant> => {
   const berthId = await subject.makeBerth()
+  if (program.files.length > 0) await subject.putCsv(berthId)
   return {
     name: 'berth',
     once: async () => {
@@ -70,7 +71,7 @@ const oneLiner = async (subject: BerthSubject): Promise<Figures> => {
   const hasBubblewrap = existsSync(bubblewrap)
   const others = [plainPython(subject, pythonOneLiner)]
   if (hasBubblewrap) others.push(inBubblewrap(subject, pythonOneLiner))
-  const options = { rounds: 150, budgetMs: 9_000 }
+  const options = { rounds: 150, budgetMs: 7_000 }
   const figures = await compare(subject, { name: 'local.python.one_liner', program: pythonOneLiner, others, options })
   if (hasBubblewrap) return figures
   return { ...figures, omitted: { 'local.python.one_liner.vs_bubblewrap': `${bubblewrap} is not installed` } }
@@ -84,7 +85,7 @@ const typescript = async (subject: BerthSubject): Promise<Figures> => {
     name: 'local.typescript.one_liner',
     program: typescriptOneLiner,
     others: [plainly('plain_node', command, { cwd: subject.plainDir, prints: typescriptOneLiner.prints })],
-    options: { rounds: 80, budgetMs: 8_000 },
+    options: { rounds: 60, budgetMs: 6_000 },
   })
 }
 
@@ -95,13 +96,13 @@ export const measureLatency = async (subject: BerthSubject): Promise<readonly Fi
     name: 'local.python.pandas',
     program: pandasProgram,
     others: [plainPython(subject, pandasProgram)],
-    options: { rounds: 25, budgetMs: 9_000 },
+    options: { rounds: 20, budgetMs: 7_000 },
   }),
   await compare(subject, {
     name: 'local.python.chart',
     program: chartProgram,
     others: [plainPython(subject, plainChart)],
-    options: { rounds: 15, budgetMs: 9_000 },
+    options: { rounds: 12, budgetMs: 7_000 },
   }),
   await typescript(subject),
 ]
