@@ -32,5 +32,10 @@ export const idempotencyOf = (
 }
 
 /** @see https://www.w3.org/TR/server-timing/ */
-export const serverTiming = ({ timings }: Run): string =>
-  `queue;dur=${timings.queueMs}, cold;dur=${timings.coldStartMs}, exec;dur=${timings.execMs}, total;dur=${timings.totalMs}`
+export const serverTiming = ({ timings }: Run): string => {
+  const { queueMs, coldStartMs, execMs, totalMs } = timings
+  const parts = { queue: queueMs, cold: coldStartMs, exec: execMs, total: totalMs }
+  return Object.entries(parts)
+    .map(([name, ms]) => `${name};dur=${Math.round(ms * 1000) / 1000}`)
+    .join(', ')
+}

@@ -11,11 +11,19 @@ export interface Logging extends Disposable {
 export const createLogging = (level: Config['logLevel'], file: string | number = 1): Logging => {
   // Not sync: a log line must not make a run wait for a slow terminal.
   const sink = destination({ dest: file, sync: false })
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, sink)
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    sink,
+  )
   return {
-    subscriber({ code, level, detail, error, ...ids }) {
+    subscriber({ code, level, error, ...rest }) {
       if (!logger.isLevelEnabled(level)) return
-      logger[level]({ ...ids, ...detail, ...(error !== undefined && { err: describeError(error) }) }, code)
+      logger[level]({ code, ...rest, ...(error !== undefined && { error: describeError(error) }) })
     },
     [Symbol.dispose]() {
       // Before the file is open there is nothing to flush, and flushing throws.

@@ -22,7 +22,7 @@ const described = <T extends z.ZodType>(schema: T, meta: SettingMeta): T => {
   return schema
 }
 
-const inWords = (value: number): string => value.toLocaleString('en-US')
+const inWords = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',')
 
 export interface NumberSetting {
   readonly default: number
