@@ -1,5 +1,6 @@
 import { BerthError } from '../domain/errors.ts'
 import type { RunId, TenantId } from '../domain/ids.ts'
+import { createKeyedWakes } from '../domain/keyed-wakes.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import { createWake } from '../domain/wake.ts'
 import type { RunFeed } from './run-feed.ts'
@@ -20,6 +21,8 @@ export interface ActiveRuns {
   readonly add: (run: ActiveRun) => void
   readonly remove: (run: ActiveRun) => void
   readonly find: (tenantId: TenantId, runId: RunId) => ActiveRun | null
+  /** Returns when this process takes the run in hand, or the time is over. @throws the signal's reason */
+  readonly waitFor: (runId: RunId, ms: number, signal: AbortSignal) => Promise<void>
   readonly leased: () => readonly RunId[]
   readonly abortLeased: (runIds: readonly RunId[], reason: BerthError) => void
   /** Lets what runs end by itself for a while, then ends it, and waits until nothing is left. */
@@ -28,10 +31,14 @@ export interface ActiveRuns {
 
 export const createActiveRuns = (clock: Clock): ActiveRuns => {
   const runs = new Map<RunId, ActiveRun>()
+  const added = createKeyedWakes<RunId>(clock)
   const emptied = createWake(clock)
   const never = new AbortController().signal
   return {
-    add: (run) => void runs.set(run.runId, run),
+    add: (run) => {
+      runs.set(run.runId, run)
+      added.wake(run.runId)
+    },
     remove: (run) => {
       if (runs.get(run.runId) === run) runs.delete(run.runId)
       // Whoever follows it asks the store from here on.
@@ -42,6 +49,7 @@ export const createActiveRuns = (clock: Clock): ActiveRuns => {
       const run = runs.get(runId)
       return run?.tenantId === tenantId ? run : null
     },
+    waitFor: added.wait,
     leased: () => [...runs.values()].filter(({ leased }) => leased).map(({ runId }) => runId),
     abortLeased: (runIds, reason) => {
       for (const runId of runIds) runs.get(runId)?.abort.abort(reason)

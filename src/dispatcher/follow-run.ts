@@ -40,6 +40,6 @@ export async function* followRun(
     }
     if (isTerminal(run.status)) return
     if (feed && core.active.find(tenantId, runId)?.feed === feed) await feed.changed(run, signal)
-    else await core.clock.sleep(POLL_MS, signal)
+    else await core.active.waitFor(runId, POLL_MS, signal)
   }
 }

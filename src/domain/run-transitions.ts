@@ -9,12 +9,6 @@ export type RunStep =
 /** queued → running → an end; running → queued when it is handed back. An end is final: null for whatever comes after it. */
 export const nextRunStatus = (status: RunStatus, step: RunStep): RunStatus | null => {
   if (isTerminal(status)) return null
-  switch (step.kind) {
-    case 'started':
-      return 'running'
-    case 'handed_back':
-      return 'queued'
-    case 'ended':
-      return step.status
-  }
+  if (step.kind === 'ended') return step.status
+  return step.kind === 'started' ? 'running' : 'queued'
 }

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { BerthError } from '../domain/errors.ts'
-import type { TenantId } from '../domain/ids.ts'
+import type { BerthId, TenantId } from '../domain/ids.ts'
+import { createKeyedWakes } from '../domain/keyed-wakes.ts'
 import type { Berth } from '../domain/tenant.ts'
-import { createBerthWaits } from './berth-waits.ts'
 import type { ProvisionerDeps, TenantBerth, TenantReference } from './provisioner.ts'
 import type { SignUps } from './sign-ups.ts'
 import { createTenantFinder, type Found, keyOf } from './tenant-finder.ts'
@@ -35,7 +35,7 @@ export const createBerthLookup = (
   /** Whose an external id is never changes, so this needs no time limit. */
   const tenantIds = new LRUCache<string, TenantId>({ max: CACHED_TENANTS })
   const tenants = createTenantFinder(deps)
-  const waits = createBerthWaits(clock)
+  const waits = createKeyedWakes<BerthId>(clock)
   // A lookup that began before `forget` must not bring back what was forgotten.
   let generation = 0
 
