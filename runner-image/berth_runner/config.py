@@ -18,7 +18,6 @@ _NAMES = {
     "scratchDir": "scratch_dir",
     "node": "node",
     "allowUnsafe": "allow_unsafe",
-    "sweepFolders": "sweep_folders",
     "libraries": "libraries",
 }
 

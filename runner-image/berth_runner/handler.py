@@ -10,7 +10,7 @@ import os
 from typing import Any, NoReturn
 
 from berth_runner import protocol
-from berth_runner.config import Config
+from berth_runner.config import SHARED_FOLDERS, Config
 from berth_runner.reply_size import fit_reply
 from berth_runner.self_test import self_test
 from berth_runner.supervisor import Supervisor
@@ -23,8 +23,10 @@ class LambdaRunner:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # Lambda refuses namespaces. The boundary there is the microVM and the role; this keeps runs apart in time.
-        self._supervisor = Supervisor(Config(level="guard", allow_unsafe=True, max_concurrency=1))
+        # Lambda refuses namespaces. The boundary there is the microVM and the role; this keeps runs apart in time,
+        # and nobody else writes into the environment's shared folders.
+        config = Config(level="guard", allow_unsafe=True, max_concurrency=1, sweep_folders=SHARED_FOLDERS)
+        self._supervisor = Supervisor(config)
         self._loop.run_until_complete(self._supervisor.start())
 
     @property
