@@ -13,11 +13,13 @@ export const saveRun = async (
     const body = content === null ? (await berth.artifacts.download(run.id, name, { signal })).stream : bytesOf(content)
     paths.push(await saveBelow(folder, name, body))
   }
-  for (const [index, { png, svg, html }] of run.results.entries()) {
+  for (const [index, { png, svg, html, table }] of run.results.entries()) {
     const name = `result-${index + 1}`
     if (png !== undefined) paths.push(await saveBelow(folder, `${name}.png`, bytesOf(png)))
     if (svg !== undefined) paths.push(await saveBelow(folder, `${name}.svg`, Buffer.from(svg)))
-    if (html !== undefined) paths.push(await saveBelow(folder, `${name}.html`, Buffer.from(html)))
+    // The page of a table is only another view of it.
+    if (html !== undefined && table === undefined)
+      paths.push(await saveBelow(folder, `${name}.html`, Buffer.from(html)))
   }
   return paths
 }

@@ -3,7 +3,7 @@ import { createProgram } from '../../src/cli/program.ts'
 import { berth } from './berth-process.ts'
 
 const leaves = createProgram(() => undefined).commands.flatMap((command) =>
-  command.commands.length === 0 ? [command] : [...command.commands],
+  command.commands.length === 0 ? [command] : command.commands.slice(),
 )
 
 test('every command has a description and --json', () => {

@@ -19,13 +19,13 @@ export const startScriptedServer = async (steps: readonly Step[]) => {
     const step = steps[Math.min(received.length, steps.length - 1)]
     const entry = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: '' }
     const index = received.push(entry) - 1
-    void text(request).then(
-      async (body) => {
-        received[index] = { ...entry, body }
-        await step?.(response, { ...entry, body })
-      },
-      () => undefined,
-    )
+    const answer = async (): Promise<void> => {
+      const whole = { ...entry, body: await text(request) }
+      received[index] = whole
+      await step?.(response, whole)
+    }
+    // A request that breaks off has nobody to answer.
+    answer().catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

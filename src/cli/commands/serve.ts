@@ -1,6 +1,3 @@
-import { parseConfig } from '../../main/config.ts'
-import { operatorKeyFile } from '../../main/operator-key.ts'
-import { serve } from '../../main/serve.ts'
 import { type CommandContext, type CommandSpec, type Flags, textFlag } from '../command.ts'
 
 export const serveCommand: CommandSpec = {
@@ -14,6 +11,12 @@ export const serveCommand: CommandSpec = {
   ],
   examples: ['serve', 'serve --port 9000 --data-dir /var/lib/berth', 'serve | jq .'],
   act: async ({ flags, terminal }) => {
+    // Imported here: a server has many modules, and the other commands should start without them.
+    const [{ parseConfig }, { operatorKeyFile }, { serve }] = await Promise.all([
+      import('../../main/config.ts'),
+      import('../../main/operator-key.ts'),
+      import('../../main/serve.ts'),
+    ])
     const config = parseConfig({ ...process.env, ...overrides(flags) })
     const operatorKey = config.operatorKey === null ? operatorKeyFile(config.dataDir) : null
     await serve(config, { onListening: ({ url }) => tell({ url, dataDir: config.dataDir, operatorKey }, terminal) })
@@ -37,7 +40,7 @@ interface Listening {
 
 /** stdout belongs to the log, one JSON object per line; so the line for people goes to stderr. */
 const tell = (listening: Listening, { json, note }: CommandContext['terminal']): void => {
-  if (json) return void process.stdout.write(`${JSON.stringify({ code: 'server.listening', ...listening })}\n`)
+  if (json) return void process.stdout.write(`${JSON.stringify({ code: 'serve.ready', ...listening })}\n`)
   const { url, dataDir, operatorKey } = listening
   note(
     `berth listens on ${url} (docs: ${url}/docs), data in ${dataDir}, operator key in ${operatorKey ?? 'BERTH_OPERATOR_KEY'}; stop it with Ctrl-C`,
