@@ -38,6 +38,7 @@ export const createServiceKeys = ({ keys, clock, ids, cacheTtlMs = 5000 }: Servi
   const cache = new LRUCache<string, ServiceKey>({
     max: MAX_CACHED_KEYS,
     ttl: cacheTtlMs,
+    ttlResolution: 0,
     perf: { now: () => clock.monotonicMs() },
     fetchMethod: async (hash) => (await keys.findByHash(hash)) ?? undefined,
   })

@@ -60,7 +60,11 @@ describe('the signature of a hook', () => {
     ['another id', { ...signed(secret), 'webhook-id': 'msg_2' }, body],
     ['another time', { ...signed(secret), 'webhook-timestamp': String(now.getTime() / 1000 + 1) }, body],
     ['an empty signature', { ...signed(secret), 'webhook-signature': 'v1,' }, body],
-    ['a cut signature', { ...signed(secret), 'webhook-signature': (signed(secret)['webhook-signature'] ?? '').slice(0, 20) }, body],
+    [
+      'a cut signature',
+      { ...signed(secret), 'webhook-signature': (signed(secret)['webhook-signature'] ?? '').slice(0, 20) },
+      body,
+    ],
   ])('does not hold for %s', (_name, headers, text) => {
     expect(() => verify([secret], headers, text)).toThrow('fits none')
   })
@@ -87,12 +91,16 @@ describe('the signature of a hook', () => {
 })
 
 describe('a hook secret', () => {
-  test.each(['', 'whsec_', 'secret', 'whsec_!!!!', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`])(
-    'is refused: %j',
-    (text) => {
-      expect(parseHookSecret(text)).toBeNull()
-    },
-  )
+  test.each([
+    '',
+    'whsec_',
+    'secret',
+    'whsec_!!!!',
+    `whsec_${Buffer.alloc(23).toString('base64')}`,
+    `whsec_${Buffer.alloc(65).toString('base64')}`,
+  ])('is refused: %j', (text) => {
+    expect(parseHookSecret(text)).toBeNull()
+  })
 
   test.each([24, 32, 64])('may have %i bytes', (bytes) => {
     expect(parseHookSecret(`whsec_${Buffer.alloc(bytes).toString('base64')}`)).toHaveLength(bytes)
