@@ -10,7 +10,7 @@ export type { Artifacts } from './client/artifacts.ts'
 export type { Download } from './client/download.ts'
 export type { Files, UploadBody } from './client/files.ts'
 export type { Keys } from './client/keys.ts'
-export type { Tenants } from './client/tenants.ts'
+export type { ListTenantsOptions, Tenants } from './client/tenants.ts'
 export type {
   CreatedKey,
   Me,

@@ -36,7 +36,7 @@ const connectionOptions = [
 
 const tenantOptions = [
   ['--tenant <uid>', 'tenant to act for, by its uid (BERTH_TENANT)'],
-  ['--project <name>', 'identity project of the tenant, with an operator key (BERTH_PROJECT; else "local")'],
+  ['--project <name>', 'identity project of the tenant, with an operator key (default "local")'],
   ['--identity-tenant <name>', 'tenant inside a multi-tenant identity project (BERTH_IDENTITY_TENANT)'],
 ] as const
 

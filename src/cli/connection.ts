@@ -62,7 +62,7 @@ const tenantOf = (flags: ConnectionFlags, env: NodeJS.ProcessEnv): NamedTenant =
   return {
     tenant,
     identityTenant: textOf(flags['identityTenant']) ?? textOf(env['BERTH_IDENTITY_TENANT']),
-    project: textOf(flags['project']) ?? textOf(env['BERTH_PROJECT']) ?? DEFAULT_PROJECT,
+    project: textOf(flags['project']) ?? DEFAULT_PROJECT,
   }
 }
 

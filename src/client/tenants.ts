@@ -4,9 +4,14 @@ import type { Waiting } from './runs.ts'
 import type { Transport } from './transport.ts'
 import type { NewTenant, Page, WireTenant } from './wire.ts'
 
+export interface ListTenantsOptions extends Waiting, Partial<NewTenant> {
+  readonly state?: TenantState | undefined
+}
+
 /** For operators. */
 export interface Tenants {
-  list(options?: Waiting & { readonly state?: TenantState | undefined }): AsyncIterable<WireTenant>
+  /** Oldest first; or the one that `project` and `uid` name, when there is one. */
+  list(options?: ListTenantsOptions): AsyncIterable<WireTenant>
   /** @throws {BerthError} not_found */
   get(tenantId: string, options?: Waiting): Promise<WireTenant>
   /** The tenant of this external id, made when there is none. @throws {BerthError} berth_cap_reached, tenant_deleted */
@@ -25,12 +30,12 @@ export const createTenants = (transport: Transport): Tenants => {
     transport.json<WireTenant>({ method, path: ['v1', 'tenants', ...parts], repeat: 'always', signal })
 
   return {
-    list: ({ state, signal } = {}) =>
+    list: ({ signal, ...filter } = {}) =>
       entriesOf((cursor) =>
         transport.json<Page<WireTenant>>({
           method: 'GET',
           path: ['v1', 'tenants'],
-          query: { state, cursor },
+          query: { ...filter, cursor },
           repeat: 'always',
           signal,
         }),

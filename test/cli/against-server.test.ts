@@ -136,6 +136,7 @@ test('standard input is uploaded as a stream', async () => {
 test('an operator makes, suspends, resumes and deletes a tenant, and gets a receipt', async () => {
   const created = await site.berth(['tenants', 'create', 'dora', '--json'])
   const { id } = JSON.parse(created.stdout) as { id: string }
+  const found = await site.berth(['tenants', 'ls', '--uid', 'dora', '--json'])
   const suspended = await site.berth(['tenants', 'suspend', id, '--json'])
   const refused = await site.berth(['run', '-', '--tenant', 'dora'], { stdin: '1' })
   await site.berth(['tenants', 'resume', id])
@@ -145,6 +146,7 @@ test('an operator makes, suspends, resumes and deletes a tenant, and gets a rece
   await expect.poll(async () => (await site.berth(['tenants', 'receipt', id])).code, { timeout: 20_000 }).toBe(0)
   const receipt = await site.berth(['tenants', 'receipt', id, '--json'])
 
+  expect(JSON.parse(found.stdout)).toMatchObject({ data: [{ id, externalId: { project: 'local', uid: 'dora' } }] })
   expect(JSON.parse(suspended.stdout)).toMatchObject({ state: 'suspended' })
   expect(refused).toMatchObject({ code: 2 })
   expect(refused.stderr).toContain('(tenant_suspended)')

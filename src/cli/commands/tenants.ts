@@ -1,6 +1,6 @@
-import type { WireTenant } from '../../client/wire.ts'
+import type { NewTenant, WireTenant } from '../../client/wire.ts'
 import type { TenantState } from '../../domain/tenant.ts'
-import { type CommandSpec, textFlag } from '../command.ts'
+import { type CommandSpec, type Flags, textFlag } from '../command.ts'
 import type { Terminal } from '../terminal.ts'
 import { visible } from '../visible.ts'
 
@@ -28,14 +28,26 @@ const ls: CommandSpec = {
   usage: 'ls',
   description: 'List tenants and the state of their berths.',
   caller: 'operator',
-  options: [['--state <state>', 'active, suspended, deprovisioning or deleted']],
-  examples: ['tenants ls', 'tenants ls --state suspended --json'],
+  options: [
+    ['--state <state>', 'active, suspended, deprovisioning or deleted'],
+    ['--uid <uid>', 'only the tenant of this uid'],
+    ['--project <name>', 'identity project of that uid (default "local")'],
+    ['--identity-tenant <name>', 'tenant inside a multi-tenant identity project'],
+  ],
+  examples: ['tenants ls', 'tenants ls --uid alice', 'tenants ls --state suspended --json'],
   act: async ({ flags, connect, terminal, signal }) => {
     const state = textFlag(flags, 'state') as TenantState | undefined
-    const tenants = await Array.fromAsync((await connect()).tenants.list({ state, signal }))
+    const named = textFlag(flags, 'uid') === undefined ? {} : nameOf(flags, textFlag(flags, 'uid'))
+    const tenants = await Array.fromAsync((await connect()).tenants.list({ state, ...named, signal }))
     terminal.answer({ data: tenants }, () => tenantLines(tenants, terminal))
   },
 }
+
+const nameOf = (flags: Flags, uid = ''): NewTenant => ({
+  uid,
+  project: textFlag(flags, 'project') ?? 'local',
+  identityTenant: textFlag(flags, 'identityTenant'),
+})
 
 const create: CommandSpec = {
   usage: 'create <uid>',
@@ -47,16 +59,7 @@ const create: CommandSpec = {
   ],
   examples: ['tenants create alice', 'tenants create alice --project my-firebase-project'],
   act: async ({ args: [uid = ''], flags, connect, terminal, signal }) => {
-    const tenant = await (
-      await connect()
-    ).tenants.create(
-      {
-        uid,
-        project: textFlag(flags, 'project') ?? 'local',
-        identityTenant: textFlag(flags, 'identityTenant'),
-      },
-      { signal },
-    )
+    const tenant = await (await connect()).tenants.create(nameOf(flags, uid), { signal })
     terminal.answer(tenant, () => tenantLines([tenant], terminal))
   },
 }
