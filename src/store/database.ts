@@ -7,6 +7,8 @@ import type { Tables } from './tables.ts'
 export interface DatabaseTraits {
   /** True where transactions run side by side, so that rows must be locked; false where one writer runs at a time. */
   readonly concurrentWriters: boolean
+  /** True where the journal keeps pages as they were until it is emptied, erased rows among them. */
+  readonly journalKeepsErased: boolean
 }
 
 /** Access to the database: every error leaves here as a BerthError or as a bug. */

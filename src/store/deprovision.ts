@@ -1,4 +1,4 @@
-import type { ExpressionBuilder, Kysely } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import { BerthError } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { BerthReport, DeprovisionedTenant, TenantStore } from '../domain/ports/store.ts'
@@ -104,11 +104,16 @@ const eraseTenant = async (db: Kysely<Tables>, tenantId: TenantId): Promise<void
 }
 
 /** The tenant's row is updated first: runs that come in at the same moment wait for it and are then refused. */
-export const finishDeprovision = (
+export const finishDeprovision = async (
   database: Database,
   tenantId: TenantId,
   end: { receipt: Receipt; now: Date },
-): Promise<void> =>
+): Promise<void> => {
+  await eraseAndTell(database, tenantId, end)
+  if (database.traits.journalKeepsErased) await database.read((db) => sql`pragma wal_checkpoint(truncate)`.execute(db))
+}
+
+const eraseAndTell = (database: Database, tenantId: TenantId, end: { receipt: Receipt; now: Date }): Promise<void> =>
   database.write(async (db) => {
     const erased = { project: null, identity_tenant: null, uid: null }
     const finished = await db

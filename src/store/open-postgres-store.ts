@@ -51,5 +51,7 @@ const prepare = async (url: string): Promise<void> => {
 export const openPostgresStore = async ({ url, clock }: { url: string; clock: Clock }): Promise<Store> => {
   await prepare(url)
   const db = connect(url, STATEMENT_TIMEOUT_MS)
-  return createStore(createDatabase(db, { concurrentWriters: true }, clock), () => db.destroy())
+  return createStore(createDatabase(db, { concurrentWriters: true, journalKeepsErased: false }, clock), () =>
+    db.destroy(),
+  )
 }

@@ -27,7 +27,9 @@ export const openSqliteStore = async (options: { dataDir: string; clock: Clock }
     // The folder's lock keeps other servers out.
     await migrate(db, { migrations, lock: async () => undefined })
     const owned = resources.move()
-    return createStore(createDatabase(db, { concurrentWriters: false }, clock), () => owned.disposeAsync())
+    return createStore(createDatabase(db, { concurrentWriters: false, journalKeepsErased: true }, clock), () =>
+      owned.disposeAsync(),
+    )
   } catch (error) {
     throw toStoreError(error)
   }

@@ -14,6 +14,7 @@ export const openSqliteFile = (path: string): DatabaseSync => {
   makePrivateFile(path)
   const sqlite = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
   // FULL: in WAL mode anything less may lose the last commits when the machine loses power.
-  sqlite.exec('pragma journal_mode = wal; pragma synchronous = full')
+  // secure_delete: what was deleted is overwritten, not only unlinked: a deleted user leaves nothing behind.
+  sqlite.exec('pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on')
   return sqlite
 }

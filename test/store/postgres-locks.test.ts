@@ -30,7 +30,9 @@ const openWithoutLocks = (url: string): Store => {
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: createPostgresPool(url, STATEMENT_TIMEOUT_MS) }),
   })
-  return createStore(createDatabase(db, { concurrentWriters: false }, clock), () => db.destroy())
+  return createStore(createDatabase(db, { concurrentWriters: false, journalKeepsErased: false }, clock), () =>
+    db.destroy(),
+  )
 }
 
 /** Berths above the cap of 3 after 10 sign-ups at once. */
