@@ -247,7 +247,8 @@ class FolderKeeper:
     """Keeps artifacts in the run's own folder, which only Berth writes."""
 
     def __init__(self, root: str) -> None:
-        Path(root).mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Without its parents: when the berth was deleted meanwhile, nothing of it may come back.
+        Path(root).mkdir(mode=0o700, exist_ok=True)
         self.root = root
 
     def put(self, name: Name, chunks: Iterator[bytes]) -> None:
@@ -268,4 +269,11 @@ class FolderKeeper:
             raise
 
 
-KEEPERS: Mapping[str, KeeperFactory] = {"folder": lambda prefix: FolderKeeper(prefix["run"])}
+def _folder_keeper(prefix: Mapping[str, Any]) -> FolderKeeper | None:
+    try:
+        return FolderKeeper(prefix["run"])
+    except FileNotFoundError:
+        return None
+
+
+KEEPERS: Mapping[str, KeeperFactory] = {"folder": _folder_keeper}
