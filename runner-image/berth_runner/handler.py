@@ -7,6 +7,7 @@ import asyncio
 import http.client
 import json
 import os
+import time
 from typing import Any, NoReturn
 
 from berth_runner import protocol
@@ -16,6 +17,7 @@ from berth_runner.self_test import self_test
 from berth_runner.supervisor import Supervisor
 
 _RUNTIME_API = "AWS_LAMBDA_RUNTIME_API"
+_ARRIVAL_SECONDS = 0.02
 
 
 class LambdaRunner:
@@ -91,11 +93,18 @@ def handler(event: object, context: Any) -> dict[str, Any]:  # noqa: ANN401 - aw
 
 
 def _answer_and_exit(reply: dict[str, Any], request_id: str) -> NoReturn:
-    """Hand in the answer ourselves and end: awslambdaric would go on to ask for the next event."""
+    """Hand in the answer ourselves, end the invocation, and end the process before Lambda freezes it.
+
+    A runtime that exits before it asks for the next event has failed its invocation: AWS's emulator then answers 502
+    although it has the response. So we ask, give the request a moment to arrive, and go.
+    """
     connection = http.client.HTTPConnection(os.environ[_RUNTIME_API])
-    path = f"/2018-06-01/runtime/invocation/{request_id}/response"
-    connection.request("POST", path, json.dumps(reply).encode(), {"Content-Type": "application/json"})
+    runtime = "/2018-06-01/runtime/invocation"
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", f"{runtime}/{request_id}/response", json.dumps(reply).encode(), headers)
     connection.getresponse().read()
+    connection.request("GET", f"{runtime}/next")
+    time.sleep(_ARRIVAL_SECONDS)
     os._exit(1)
 
 

@@ -10,12 +10,12 @@ from berth_runner.running import Ending
 Outcome = dict[str, Any]
 
 
-def judge(ending: Ending, limits: dict[str, Any]) -> tuple[Outcome, Result | None]:
-    """Return the outcome, and the child's own words where there are any."""
+def judge(ending: Ending, limits: dict[str, Any], stderr: str = "") -> tuple[Outcome, Result | None]:
+    """Return the outcome, and the child's own words where there are any. `stderr` is what it printed there."""
     if ending.reason == "result" and ending.body is not None:
         return _of_frame(ending.body, limits)
     if ending.reason == "exit":
-        return _of_exit(ending, limits), None
+        return _of_exit(ending, limits, stderr), None
     return _of_limit(ending.reason, limits), None
 
 
@@ -50,7 +50,7 @@ def _of_limit(reason: str, limits: dict[str, Any]) -> Outcome:
     return outcome(*table[reason])
 
 
-def _of_exit(ending: Ending, limits: dict[str, Any]) -> Outcome:
+def _of_exit(ending: Ending, limits: dict[str, Any], stderr: str) -> Outcome:
     if ending.exit is None:
         return outcome("crashed", "runner_failed", "the fork server ended while the code ran")
     status = ending.exit.status
@@ -61,5 +61,8 @@ def _of_exit(ending: Ending, limits: dict[str, Any]) -> Outcome:
     if number == signal.SIGXCPU:
         return _of_limit("timeout", limits)
     if number == signal.SIGKILL and ending.oom_kills:
+        return _of_limit("out_of_memory", limits)
+    # V8 says so on stderr and aborts. Code could print the same, and would gain nothing by it.
+    if number in (signal.SIGABRT, signal.SIGTRAP) and "JavaScript heap out of memory" in stderr:
         return _of_limit("out_of_memory", limits)
     return outcome("crashed", "crashed", f"the process was killed by {signal.Signals(number).name}")

@@ -1,0 +1,164 @@
+"""One Lambda environment on this machine: AWS's runtime interface emulator and awslambdaric around the real handler.
+
+As in Lambda the handler has no rights, its environment carries credentials, and only /tmp can be written. The emulator
+listens on two ports of this machine alone, takes one event at a time, and dies when two come at once.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from runner_process import LIMITS, NODE, PACKAGE_ROOT, ROOT, common_python, is_root
+
+RIE = ROOT / ".cache" / "rie" / "aws-lambda-rie"
+SECRET = "secret-of-the-role-0123456789"
+_PATIENCE_SECONDS = 60
+# A private /tmp, for the handler empties the shared folders of its environment.
+_PRIVATE = 'for f in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$f" || exit 99; done; exec "$@"'
+_UNPRIVILEGED = ["setpriv", "--reuid=993", "--regid=990", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+
+
+def why_not() -> str | None:
+    """Return why this machine cannot run the environment, or None."""
+    if not RIE.exists():
+        return "the emulator is not there: sh scripts/fetch-rie.sh"
+    if not is_root():
+        return "only root can give the environment a /tmp of its own"
+    if common_python() is None:
+        return "no Python here that a user without rights may start"
+    return None
+
+
+class Environment:
+    """The emulator with its runtime; one event at a time."""
+
+    def __init__(self, package: Path = PACKAGE_ROOT) -> None:
+        self.port = _free_port()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._venv = tempfile.TemporaryDirectory(dir="/var")
+        runtime = [_make_python(Path(self._venv.name)), "-m", "awslambdaric", "berth_runner.handler.handler"]
+        addresses = [
+            f"--runtime-interface-emulator-address=127.0.0.1:{self.port}",
+            f"--runtime-api-address=127.0.0.1:{_free_port()}",
+        ]
+        self._process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", _PRIVATE, "sh", *_UNPRIVILEGED, str(RIE), *addresses, *runtime],
+            env=_environment(package),
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._wait_until_it_listens()
+
+    def invoke(self, event: object) -> Any:
+        """Send one event and return the answer's JSON."""
+        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
+        request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as response:
+            return json.load(response)
+
+    def run(self, code: str, language: str = "python", **changes: Any) -> Any:
+        """Run code and return the reply."""
+        return self.invoke(run_event(code, language, **changes))
+
+    def written(self) -> str:
+        """Return what the emulator and the runtime have logged."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def close(self) -> None:
+        """End the emulator and every process below it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.log.close()
+        self._venv.cleanup()
+
+    def _wait_until_it_listens(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            assert self._process.poll() is None, self.written()
+            assert time.monotonic() < deadline, self.written()
+
+
+def run_event(code: str, language: str = "python", **changes: Any) -> dict[str, Any]:
+    limits = {**LIMITS, **changes.pop("limits", {})}
+    return {
+        "protocol": 1,
+        "kind": "run",
+        "runId": f"run-{time.monotonic_ns()}",
+        "language": language,
+        "code": code,
+        "variables": {},
+        "files": [],
+        "profile": "default",
+        "limits": limits,
+        "minRunnerVersion": 0,
+        "prefix": {"kind": "s3", "bucket": "b", "files": "b1/files/", "run": "b1/runs/r/"},
+        **changes,
+    }
+
+
+@contextmanager
+def environment(version: int | None = None) -> Iterator[Environment]:
+    """Start an environment; with a `version` it has a copy of the runner that bears it."""
+    with tempfile.TemporaryDirectory(dir="/var") as folder:
+        package = PACKAGE_ROOT
+        if version is not None:
+            package = Path(folder)
+            package.chmod(0o755)
+            shutil.copytree(PACKAGE_ROOT / "berth_runner", package / "berth_runner")
+            (package / "VERSION").write_text(f"{version}\n")
+        started = Environment(package)
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+def _make_python(folder: Path) -> str:
+    """Make a Python that anyone may start and that has the libraries, as the one in the image."""
+    folder.chmod(0o755)
+    python = common_python()
+    assert python is not None
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (libraries,) = (ROOT / ".venv" / "lib").glob("python3*/site-packages")
+    (own,) = (folder / "lib").glob("python3*/site-packages")
+    (own / "libraries.pth").write_text(f"{libraries}\n")
+    return str(folder / "bin" / "python")
+
+
+def _environment(package: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{NODE.parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(package),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": f"token-{SECRET}",
+        "AWS_LAMBDA_FUNCTION_NAME": "berth",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

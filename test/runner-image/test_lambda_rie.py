@@ -1,0 +1,219 @@
+"""The runner under awslambdaric and AWS's own emulator behaves as in this repository's own supervisor."""
+
+import base64
+import json
+import urllib.error
+from collections.abc import Iterator
+
+import pytest
+from lambda_environment import SECRET, Environment, environment, run_event, why_not
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+@pytest.fixture(scope="module")
+def berth() -> Iterator[Environment]:
+    with environment() as started:
+        yield started
+
+
+def main_of(reply: dict) -> object:
+    assert reply["kind"] == "reply", reply
+    assert reply.get("outcome", {}).get("status") == "succeeded", reply
+    return next(result.get("json") for result in reply["results"] if result["isMain"])
+
+
+def test_python_answers_with_result_logs_and_level(berth):
+    reply = berth.run("print('hello')\n{'sum': 1 + 1}")
+
+    assert main_of(reply) == {"sum": 2}
+    assert reply["logs"]["stdout"] == "hello\n"
+    assert reply["runner"]["level"] == "guard"
+    assert reply["usage"]["peakMemoryMiB"] > 0
+
+
+def test_typescript_answers(berth):
+    assert main_of(berth.run("const x: number = 6\nexport default (v: any) => x * 7", "typescript")) == 42
+
+
+def test_a_table_and_a_chart_come_back(berth):
+    code = (
+        "import pandas as pd\nimport matplotlib.pyplot as plt\n"
+        "df = pd.DataFrame({'a': [1, 2]})\ndf.plot()\nplt.show()\ndf"
+    )
+
+    reply = berth.run(code)
+
+    assert reply.get("outcome", {}).get("status") == "succeeded", reply
+    assert reply["results"][0]["table"]["rows"] == [[1], [2]]
+    (chart,) = reply["artifacts"]
+    assert chart["name"] == "figure-1.png"
+    assert base64.b64decode(chart["content"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("while True: pass", "timed_out", "timeout"),
+        ("import sys\nsys.exit(3)", "failed", "exited"),
+        ("import os\nos._exit(3)", "failed", "exited"),
+        ("import ctypes\nctypes.string_at(0)", "crashed", "crashed"),
+        ("x = []\nwhile True: x.append(bytes(10_000_000))", "crashed", "out_of_memory"),
+        ("while True: print('x' * 10_000)", "failed", "output_limit"),
+        ("1 / 0", "failed", "code_raised"),
+        ("(", "failed", "invalid_source"),
+    ],
+)
+def test_every_end_is_typed_and_the_next_run_is_clean(berth, code, status, error):
+    reply = berth.run(code, limits={"timeoutMs": 1500, "memoryMiB": 128})
+
+    assert (reply["outcome"]["status"], reply["outcome"]["code"]) == (status, error), reply["outcome"]
+    assert main_of(berth.run("1 + 1")) == 2
+
+
+def test_a_full_heap_of_node_is_typed(berth):
+    code = "const a = []\nwhile (true) a.push(new Array(100_000).fill(1.5))"
+
+    reply = berth.run(code, "typescript", limits={"memoryMiB": 128})
+
+    assert reply["outcome"]["status"] == "crashed", reply
+    assert reply["outcome"]["code"] == "out_of_memory", reply
+    assert main_of(berth.run("export default 1", "typescript")) == 1
+
+
+def test_files_of_one_run_are_gone_in_the_next(berth):
+    leave = (
+        "import os\nopen('/tmp/left', 'w').write('x')\nopen('here', 'w').write('x')\n"
+        "os.makedirs('/tmp/deep/er')\nos.getcwd()"
+    )
+
+    folder = main_of(berth.run(leave))
+    look = f"import os\n[os.path.exists(p) for p in ('/tmp/left', '/tmp/deep', {folder!r})]"
+
+    assert main_of(berth.run(look))[:2] == [False, False]
+
+
+def test_processes_of_one_run_are_gone_in_the_next(berth):
+    spawn = "import subprocess\nsubprocess.Popen(['sleep', '1234'], start_new_session=True).pid"
+    look = (
+        "import os\ndef line(p):\n    try: return open(f'/proc/{p}/cmdline').read()\n    except OSError: return ''\n"
+        "any('1234' in line(p) and 'sleep' in line(p) for p in os.listdir('/proc') if p.isdigit())"
+    )
+
+    assert main_of(berth.run(spawn)) > 0
+    assert main_of(berth.run(look)) is False
+
+
+def test_the_credentials_of_the_role_cannot_be_read_from_a_run(berth):
+    look = f"""
+import os
+found = [k for k in os.environ if k.startswith("AWS_")]
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    for name in ("environ", "mem", "maps"):
+        try:
+            with open(f"/proc/{{pid}}/{{name}}", "rb") as f:
+                if {SECRET[:10]!r}.encode() + {SECRET[10:]!r}.encode() in f.read(200_000):
+                    found.append(f"{{pid}}/{{name}}")
+        except (OSError, ValueError, OverflowError):
+            pass
+found"""
+
+    assert main_of(berth.run(look)) == []
+    assert SECRET not in json.dumps(berth.run("import os\ndict(os.environ)"))
+
+
+def test_a_control_shows_that_the_emulator_hands_the_credentials_over(berth):
+    # The emulator's own environment is not protected: there the same search finds them.
+    from pathlib import Path
+
+    processes = [Path(f"/proc/{pid}/environ") for pid in children_of(berth._process.pid)]
+    assert any(SECRET.encode() in path.read_bytes() for path in processes)
+
+
+def children_of(pid: int) -> list[int]:
+    from berth_runner.sweep import descendants
+
+    return [pid, *descendants(pid)]
+
+
+def test_a_run_reaches_neither_the_internet_nor_the_runtime_api(berth):
+    code = """
+import socket
+seen = []
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+    try:
+        socket.socket(family, socket.SOCK_STREAM).close()
+    except OSError as error:
+        seen.append(error.errno)
+seen"""
+
+    assert main_of(berth.run(code)) == [1, 1, 1]
+
+
+def test_the_self_test_passes(berth):
+    report = berth.invoke({"kind": "self_test"})
+
+    assert report["passed"], report
+    assert report["runnerVersion"] >= 1
+    assert {check["name"] for check in report["checks"]} >= {"python", "typescript", "no_egress", "nothing_left"}
+
+
+@pytest.mark.parametrize("event", [{}, [], "x", None, {"kind": "run"}, {**run_event("1"), "language": "ruby"}])
+def test_an_event_that_is_no_request_is_refused_and_raises_nothing(berth, event):
+    refusal = berth.invoke(event)
+
+    assert (refusal["kind"], refusal["code"]) == ("refusal", "malformed_request")
+
+
+def test_files_in_s3_are_refused_by_name(berth):
+    refusal = berth.run("1", files=["a.csv"])
+
+    assert refusal["code"] == "malformed_request"
+    assert refusal["detail"].startswith("files:")
+
+
+def test_a_reply_stays_below_what_lambda_takes(berth):
+    code = "open('outputs/a', 'wb').write(b'x' * 4_000_000)\nprint('\\0' * 900_000)\n'\\0' * 30_000"
+
+    reply = berth.run(code)
+
+    assert reply["kind"] == "reply"
+    assert len(json.dumps(reply)) <= 5_767_168
+    assert reply["outcome"]["code"] == "artifacts_too_large"
+    assert "do not fit into the reply" in reply["outcome"]["detail"]
+
+
+def test_an_outdated_runner_refuses_and_its_environment_is_never_used_again():
+    with environment() as old:
+        before = main_of(old.run("import os\nos.getppid()"))
+        refusal = old.run("1", minRunnerVersion=1_000_000)
+        after = main_of(first_answer(old, "import os\nos.getppid()"))
+
+    assert (refusal["kind"], refusal["code"]) == ("refusal", "runner_outdated")
+    assert refusal["runnerVersion"] < 1_000_000
+    assert before != after, "the runtime was started anew"
+
+
+def first_answer(berth: Environment, code: str) -> dict:
+    """The emulator notices only at the next event that its runtime is gone: it answers 502 and starts a new one."""
+    try:
+        return berth.run(code)
+    except urllib.error.HTTPError as error:
+        assert error.code == 502
+        return berth.run(code)
+
+
+def test_a_control_shows_that_an_environment_is_otherwise_used_again(berth):
+    first, second = (main_of(berth.run("import os\nos.getppid()")) for _ in range(2))
+
+    assert first == second
+
+
+def test_a_runner_as_new_as_the_fence_runs():
+    with environment(version=7) as fresh:
+        reply = fresh.run("1 + 1", minRunnerVersion=7)
+        refusal = fresh.run("1 + 1", minRunnerVersion=8)
+
+    assert main_of(reply) == 2
+    assert reply["runner"]["version"] == 7
+    assert refusal["code"] == "runner_outdated"
