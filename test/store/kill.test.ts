@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunId, TenantId } from '../../src/domain/ids.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
@@ -21,7 +22,7 @@ interface Written {
   readonly runId: RunId
 }
 
-const WRITER = join(import.meta.dirname, '../support/store-writer.ts')
+const WRITER = fileURLToPath(new URL('../support/store-writer.ts', import.meta.url))
 
 /** Lets a real server write until it has answered `count` times, then kills it where it stands. */
 const writeAndKill = async (
