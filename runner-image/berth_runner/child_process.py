@@ -21,6 +21,9 @@ def enter(plan: Plan, message: dict[str, Any], fds: list[int]) -> NoReturn:
     """Be the child: never return into the fork server's loop."""
     try:
         sandbox.forget()
+        # A signal to one's own group passes the walls of pid namespaces: all children of a fork server would share one.
+        if os.getsid(0) != os.getpid():
+            os.setsid()
         for group in fds[4:]:
             os.write(group, b"0")
         _arrange(fds[:4])
@@ -62,7 +65,6 @@ def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
 
 def _settle(message: dict[str, Any]) -> Place:
     """Move into the folder that was made for this run, by bubblewrap or by the supervisor."""
-    os.setsid()
     folder = message.get("folder", SANDBOX)
     os.chdir(f"{folder}/work")
     os.environ.update(HOME=f"{folder}/work", TMPDIR=f"{folder}/tmp")

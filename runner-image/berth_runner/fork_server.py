@@ -219,7 +219,7 @@ class ForkServer:
         await asyncio.wait([self._gone], timeout=_PATIENCE_SECONDS)
 
     def _hear(self) -> None:
-        while True:
+        while not self.is_dead:
             try:
                 received = channel.receive(self._control)
             except BlockingIOError:

@@ -95,12 +95,12 @@ def _take_stdout() -> int:
 
 
 async def _serve(config: Config, output_fd: int) -> None:
+    supervisor = Supervisor(config)
+    await supervisor.start()
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(0, "rb", closefd=False))
     transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(output_fd, "wb"))
-    supervisor = Supervisor(config)
-    await supervisor.start()
     serving = loop.create_task(Local(supervisor, transport).serve(reader))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)
@@ -118,6 +118,11 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         print(json.dumps({"code": "config_invalid", "detail": str(error)}), file=sys.stderr)
         return _EX_CONFIG
+    return run(config)
+
+
+def run(config: Config) -> int:
+    """Serve with a checked configuration; return the exit status."""
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
     try:
         asyncio.run(_serve(config, _take_stdout()))

@@ -162,8 +162,8 @@ class Running:
         if self.capture.is_over and reason == "result":
             reason = "output_limit"
         peak, cpu = self._measure()
-        if cpu is None:
-            # The child is reaped already, so its own count is on its way.
+        if cpu is None or not peak:
+            # The child has ended already, so what wait4 says about it is on its way.
             await self._wait_for_exit()
         self._child.kill()
         if reason != "result":

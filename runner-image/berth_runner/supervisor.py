@@ -41,10 +41,10 @@ class Supervisor:
 
     async def start(self) -> None:
         """Choose the level and start the fork servers. They warm up behind; runs that need them wait."""
-        if os.geteuid() != 0:
+        if os.geteuid() != 0 and "own-mounts" not in self.config.without:
             _enter_own_mounts()
         with suppress(OSError):
-            linux.prctl(linux.PR_SET_DUMPABLE, 0)
+            linux.prctl(linux.PR_SET_DUMPABLE, int("dumpable" in self.config.without))
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         choice = levels.choose(self.config)
         self.level, self.warnings = choice.level, choice.warnings
@@ -196,7 +196,7 @@ class Supervisor:
         self, request: protocol.Request, child: Child, running: Running, measured: tuple[Ending, float]
     ) -> dict[str, Any]:
         ending, waited = measured
-        verdict, result = judge(ending, request["limits"])
+        verdict, result = judge(ending, request["limits"], str(running.capture.logs()["stderr"]))
         artifacts, problem, left_out = await _collect(request, child)
         if problem is not None and verdict["status"] == "succeeded":
             verdict = {"status": "failed", "code": problem, "detail": left_out}
