@@ -48,7 +48,7 @@ export const createRuns = (transport: Transport): Runs => {
   const events = (runId: string, options: EventsOptions = {}) => followRun(transport, runId, options)
 
   return {
-    create(request, { respondAsync = false, idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    create(request, { respondAsync = false, idempotencyKey = randomKey(), signal } = {}) {
       return transport.json<Run>({
         method: 'POST',
         path: ['v1', 'runs'],
@@ -84,3 +84,7 @@ export const createRuns = (transport: Transport): Runs => {
     },
   }
 }
+
+/** Not randomUUID: browsers have that on https only. */
+const randomKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')

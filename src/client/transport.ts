@@ -66,7 +66,7 @@ export const createTransport = (options: BerthOptions): Transport => {
 }
 
 const parseBaseUrl = (baseUrl: string): string => {
-  const url = URL.parse(baseUrl)
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new BerthError(
       'config_invalid',
