@@ -115,6 +115,7 @@ export const emitFinished = (core: Core, { run, stored, error }: Executed, reque
       execMs,
       totalMs,
     },
-    ...(error === null ? {} : { error }),
+    // Errors of callers may name their files.
+    ...(run.status === 'system_error' ? { error } : {}),
   })
 }

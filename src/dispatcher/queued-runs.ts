@@ -22,8 +22,6 @@ const POLL_MS = 2000
 /** After a failure that may pass, another try waits so long. */
 const RETRY_MS = 5000
 const LEASED_AT_ONCE = 16
-/** Leased runs, also of tenants at their cap, per place: enough that one tenant's queue does not hide all others. */
-const LEASED_PER_PLACE = 8
 
 /** Takes queued runs, and those of processes that died, until the signal is aborted. */
 export const workOnQueue = async (core: Core, signal: AbortSignal): Promise<void> => {
@@ -37,7 +35,8 @@ export const workOnQueue = async (core: Core, signal: AbortSignal): Promise<void
 }
 
 const take = async (core: Core): Promise<number> => {
-  const most = core.dispatch.capabilities.maxConcurrency * LEASED_PER_PLACE
+  // The store hands out the oldest first: the whole queue of one tenant at its cap must not hide all others.
+  const most = core.dispatch.capabilities.maxConcurrency + core.settings.perTenant.queued
   const limit = Math.min(LEASED_AT_ONCE, most - core.active.leased().length)
   if (limit <= 0) return 0
   const due = await core.store.runs.lease({ lease: core.lease(), limit, now: core.clock.now() })

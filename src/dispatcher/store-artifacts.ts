@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import { isBerthError } from '../domain/errors.ts'
 import type { BerthId } from '../domain/ids.ts'
 import type { Run } from '../domain/run.ts'
 import type { RunnerReply } from '../domain/runner-protocol.ts'
@@ -27,7 +28,9 @@ export const storeArtifacts = async (
       await files.put(place, name, once(body), { maxBytes: body.length, signal })
       return []
     } catch (error) {
-      events.emit({ code: 'artifact.not_stored', level: 'error', berthId, runId: run.id, error })
+      // The error itself may name the tenant's file.
+      const reason = isBerthError(error) ? error.code : 'internal'
+      events.emit({ code: 'artifact.not_stored', level: 'error', berthId, runId: run.id, detail: { reason } })
       return [`The artifact ${JSON.stringify(name)} could not be stored; only this answer carries it.`]
     }
   }
