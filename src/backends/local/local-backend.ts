@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Berths } from '../../domain/ports/berths.ts'
@@ -93,13 +94,19 @@ const startRunner = (settings: Settings, layout: Layout): Promise<RunnerProcess>
   })
 }
 
+/** What a sandbox shows besides the system: Python's environment, the Python that it was made from, the runner and Node. */
+const visibleFolders = async ({ python, runnerDir, node }: Settings): Promise<readonly string[]> => {
+  const base = await realpath(python).catch(() => python)
+  return [dirname(dirname(python)), dirname(dirname(base)), runnerDir, dirname(node)]
+}
+
 /**
  * Berths on this machine, no AWS: folders for files, one runner process, a fresh sandbox per run.
  * @throws {BerthError} sandbox_unavailable with the remedy; config_invalid when the data directory is visible to runs
  */
 export const createLocalBackend = async (options: LocalBackendOptions): Promise<LocalBackend> => {
   const settings = withDefaults(options)
-  const visible = [dirname(dirname(settings.python)), settings.runnerDir, dirname(settings.node)]
+  const visible = await visibleFolders(settings)
   const layout = await openLayout(settings.dataDir, visible)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
   const runner = await startRunner(settings, layout)

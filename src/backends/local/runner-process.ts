@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { BerthError } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { RunnerRequest } from '../../domain/runner-protocol.ts'
+import { orAborted } from './or-aborted.ts'
 import { type RunnerChild, type RunnerCommand, type RunnerExit, spawnRunner } from './runner-child.ts'
 import { type RunnerMessage, type RunnerReady, noSandboxSchema, runnerReadySchema } from './runner-messages.ts'
 import { RunsInFlight, type RunCallbacks } from './runs-in-flight.ts'
@@ -109,7 +109,7 @@ export class RunnerProcess implements AsyncDisposable {
       this.#recycling = Promise.withResolvers()
       child.send({ kind: 'recycle' })
     }
-    await this.#recycling.promise
+    await orAborted(this.#recycling.promise, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -121,15 +121,13 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   async #whenLive(signal: AbortSignal): Promise<Live> {
-    this.#closing.signal.throwIfAborted()
-    const bounded = new AbortController()
-    const wait = AbortSignal.any([bounded.signal, signal, this.#closing.signal])
-    const timeout = sleep(WAIT_FOR_START_MS, null, { signal: wait, ref: false }).catch(() => null)
-    const live = await Promise.race([this.#starting, timeout]).finally(() => bounded.abort())
-    if (live !== null) return live
-    signal.throwIfAborted()
-    this.#closing.signal.throwIfAborted()
-    throw new BerthError('backend_unavailable', 'The runner is still starting', { retryAfterSeconds: 5 })
+    const timeout = AbortSignal.timeout(WAIT_FOR_START_MS)
+    try {
+      return await orAborted(this.#starting, AbortSignal.any([this.#closing.signal, signal, timeout]))
+    } catch (error) {
+      if (error !== timeout.reason) throw error
+      throw new BerthError('backend_unavailable', 'The runner is still starting', { retryAfterSeconds: 5 })
+    }
   }
 
   async #start(): Promise<Live> {

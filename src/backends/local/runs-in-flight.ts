@@ -54,12 +54,22 @@ export class RunsInFlight {
         return
       case 'output': {
         const { stream, text } = runnerOutputSchema.parse(message)
-        flight.callbacks.onOutput?.(stream, text)
+        this.#tell(flight, () => flight.callbacks.onOutput?.(stream, text))
         return
       }
       default:
         this.#flights.delete(flight.request.runId)
         flight.settle.resolve(message)
+    }
+  }
+
+  /** A listener that throws fails its own run and must not be taken for a broken runner. */
+  #tell(flight: Flight, listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      this.#flights.delete(flight.request.runId)
+      flight.settle.reject(error)
     }
   }
 

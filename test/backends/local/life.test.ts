@@ -126,6 +126,22 @@ describe('recycling', () => {
   })
 })
 
+test('a listener that throws fails its own run and no other', async () => {
+  await using backend = await makeBerth()
+  const beside = oneRun(backend, backend.berthId, { code: 'import time\ntime.sleep(0.2)\n"fine"' })
+
+  const broken = oneRun(backend, backend.berthId, {
+    code: 'print("x", flush=True)',
+    onOutput: () => {
+      throw new Error('the listener broke')
+    },
+  })
+
+  await expect(broken).rejects.toThrow('the listener broke')
+  expect((await beside).results[0]?.json).toBe('fine')
+  expect(backend.events.filter((event) => event.code === 'runner.started')).toHaveLength(1)
+})
+
 test('a refusal for the fence disturbs no other run', async () => {
   await using backend = await makeBerth()
   const others = Array.from({ length: 6 }, (_, n) =>
