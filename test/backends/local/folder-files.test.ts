@@ -90,7 +90,7 @@ describe('a folder of files that somebody has tampered with', () => {
 
   test('a FIFO does not make a reader wait', async () => {
     await using berth = await makeBerth()
-    execFileSync('mkfifo', [`${berth.folder}/pipe`])
+    execFileSync('python3', ['-c', 'import os, sys; os.mkfifo(sys.argv[1])', `${berth.folder}/pipe`])
 
     expect(await berth.files.get(berth.place, 'pipe', { signal })).toBeNull()
     expect((await berth.files.list(berth.place, all)).entries).toEqual([])

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { descendants } from '../../../scripts/bench/process-memory.ts'
 import { codeOf, quiet } from '../../contract/content.ts'
@@ -80,7 +81,7 @@ describe('closing', () => {
 })
 
 const startServer = (dataDir: string): ChildProcessByStdio<null, Readable, null> =>
-  spawn(process.execPath, [join(import.meta.dirname, 'killed-server.ts'), dataDir], {
+  spawn(process.execPath, [fileURLToPath(new URL('killed-server.ts', import.meta.url)), dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 
