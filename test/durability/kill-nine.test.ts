@@ -14,6 +14,14 @@ const ROUNDS = 50
 
 const operatorOf = (server: ServerUnderTest): Berth => createBerth({ baseUrl: server.url, key: server.operatorKey })
 
+const countOf = ({ uids, files, runs }: Acknowledged): number => uids.length + files.length + runs.length
+
+/** So every round has something to lose, however slow the machine is. */
+const enoughIsAcknowledged = async (acknowledged: Acknowledged, more: number): Promise<void> => {
+  const target = countOf(acknowledged) + more
+  while (countOf(acknowledged) < target) await delay(2)
+}
+
 const killUnderLoad = async (server: ServerUnderTest): Promise<{ acknowledged: Acknowledged; key: string }> => {
   const acknowledged: Acknowledged = { uids: [], files: [], runs: [] }
   await server.start()
@@ -21,7 +29,8 @@ const killUnderLoad = async (server: ServerUnderTest): Promise<{ acknowledged: A
   for (let round = 0; round < ROUNDS; round += 1) {
     const stop = new AbortController()
     const load = applyLoad({ server, key, acknowledged, signal: stop.signal })
-    await Promise.race([load, delay(randomInt(50, 500))])
+    await Promise.race([load, enoughIsAcknowledged(acknowledged, randomInt(3, 16))])
+    await delay(randomInt(0, 30))
     await server.kill()
     stop.abort()
     await load
@@ -95,9 +104,8 @@ const describeKillNine = (
 
         const { acknowledged, key } = await killUnderLoad(server)
 
-        expect(acknowledged.uids.length).toBeGreaterThan(ROUNDS)
-        expect(acknowledged.files.length).toBeGreaterThan(ROUNDS)
-        expect(acknowledged.runs.length).toBeGreaterThan(ROUNDS)
+        // Enough of each kind to say anything.
+        for (const list of Object.values(acknowledged)) expect(list.length).toBeGreaterThan(ROUNDS / 2)
         await expectNothingLost(server, acknowledged, key)
         await expectOneBerthEach(server, acknowledged, dataDir)
       },
