@@ -10,7 +10,8 @@ const line = (words: string): void => void process.stderr.write(`${words}\n`)
 
 /** What takes long: a spinner where a person looks at stderr, plain lines elsewhere. stdout stays the answer's. */
 export const startProgress = (text: string): Progress => {
-  if (!process.stderr.isTTY) {
+  // A terminal that does not know its width (0) would get one letter a line.
+  if (!process.stderr.isTTY || process.stderr.columns === 0) {
     line(`${text} …`)
     return { update: line, stop: (words) => (words === undefined ? undefined : line(words)) }
   }

@@ -1,4 +1,4 @@
-import { type Run, type RunRequestInput, type RunStatus } from '../domain/run.ts'
+import type { Run, RunRequestInput, RunStatus } from '../domain/run.ts'
 import type { RunEvent } from './run-event.ts'
 import type { CreateRunOptions, Runs } from './runs.ts'
 

@@ -56,6 +56,12 @@ test('with --json stdout is one run and nothing else', async () => {
   expect(run).toMatchObject({ status: 'succeeded', results: [{ isMain: true, json: 10 }], logs: { stdout: 'noise\n' } })
 })
 
+test('output without an end of line is not glued to the result', async () => {
+  const { stdout } = await site.berth(['run', '-', '--tenant', 'alice'], { stdin: 'print("a", end="")\n[1, 2]' })
+
+  expect(stdout).toBe('a\n[1, 2]\n')
+})
+
 test('TypeScript is known by its suffix', async () => {
   await write('check.ts', 'const n: number = variables.n; export default { half: n / 2 }')
 

@@ -68,22 +68,32 @@ const execute = async (
   const { code, ...options } = request
   if (terminal.json) return berth.run(code, { ...options, idempotencyKey, signal })
   const progress = terminal.isScreen ? terminal.progress('running') : null
-  const writeTo =
-    (stream: NodeJS.WriteStream) =>
-    (text: string): void => {
-      progress?.stop()
-      stream.write(stream.isTTY ? visibleOutput(text) : text)
-    }
+  const live = createLiveOutput(() => progress?.stop())
   try {
-    return await berth.run(code, {
-      ...options,
-      idempotencyKey,
-      signal,
-      onStdout: writeTo(process.stdout),
-      onStderr: writeTo(process.stderr),
-    })
+    const run = await berth.run(code, { ...options, idempotencyKey, signal, ...live.listeners })
+    // What follows begins on a line of its own.
+    if (!live.endsLine() && run.results.length + run.artifacts.length > 0) process.stdout.write('\n')
+    return run
   } finally {
     progress?.stop()
+  }
+}
+
+const createLiveOutput = (onFirst: () => void) => {
+  let last = '\n'
+  const write = (stream: NodeJS.WriteStream, text: string): void => {
+    onFirst()
+    stream.write(stream.isTTY ? visibleOutput(text) : text)
+  }
+  return {
+    endsLine: () => last.endsWith('\n'),
+    listeners: {
+      onStdout: (text: string) => {
+        last = text
+        write(process.stdout, text)
+      },
+      onStderr: (text: string) => write(process.stderr, text),
+    },
   }
 }
 
