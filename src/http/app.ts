@@ -189,6 +189,16 @@ const fromExpress = (error: unknown): unknown => {
     : error
 }
 
+/** How long the rest of a refused body is read, so that its sender gets to see the answer. */
+const LINGER_MS = 2000
+
+const limitRest = (request: Request): void => {
+  if (request.complete) return
+  request.resume()
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS).unref()
+  request.once('end', () => clearTimeout(timer))
+}
+
 /** The one place that renders errors. */
 const fail = ({ deps, request, response }: Exchange, thrown: unknown): void => {
   const error = toBerthError(thrown)
@@ -205,6 +215,7 @@ const fail = ({ deps, request, response }: Exchange, thrown: unknown): void => {
   const problem = createProblem(error, { instance: request.path, requestId })
   for (const name of ['Content-Disposition', 'Content-Length', 'Location', 'Server-Timing']) response.removeHeader(name)
   const body = Buffer.from(JSON.stringify(problem))
+  limitRest(request)
   response.writeHead(problem.status, { ...problemHeaders(error, problem), 'Content-Length': body.length })
   response.end(request.method === 'HEAD' ? undefined : body)
 }
