@@ -29,7 +29,7 @@ export interface ProvisionerOptions {
   readonly maxBerths: number
   /** Berths made or destroyed at once. @default 4 */
   readonly concurrency?: number
-  /** Tries to make a berth before it is `failed`; deleting never gives up. @default 5 */
+  /** Tries to make a berth before it is `failed`; deleting never gives up. @default 8 */
   readonly maxAttempts?: number
   /** How long a killed process keeps its work from others. @default 30000 */
   readonly leaseMs?: number
@@ -103,7 +103,8 @@ export interface Provisioner {
 
 const defaults = {
   concurrency: 4,
-  maxAttempts: 5,
+  // With full jitter some half a minute: a backend that is away for a moment must not leave work for an operator.
+  maxAttempts: 8,
   leaseMs: 30_000,
   pollMs: 3000,
   readyWaitMs: 20_000,

@@ -82,3 +82,26 @@ test('who waits for a place is told at once', async () => {
   goOn()
   await Promise.all([running, stopped])
 })
+
+test('a run with a key that does not end in time is executed later, and the key then answers with it', async () => {
+  const begun = Promise.withResolvers<void>()
+  const dispatch = createScriptedDispatch(async ({ request, signal }) => {
+    begun.resolve()
+    await aborted(signal)
+    return canceledReply(request)
+  })
+  await using site = await openDispatchSite({ dispatch, drainMs: 1, leaseMs: 3_600_000 })
+  const stop = site.work()
+  const idempotency = { key: 'key-1', requestHash: 'hash-1' }
+  const first = codeOf(site.dispatcher.run(ask({ idempotency })))
+  await begun.promise
+  await stop()
+  expect(await first).toBe('shutting_down')
+
+  dispatch.answer = ({ request }) => replyTo(request)
+  const next = site.another()
+  site.work(next)
+
+  await expect.poll(() => codeOf(next.run(ask({ idempotency })))).toBe('no error')
+  expect(await next.run(ask({ idempotency }))).toMatchObject({ replayed: true, run: { status: 'succeeded' } })
+})
