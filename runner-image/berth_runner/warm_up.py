@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import sys
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -11,9 +12,10 @@ _ALWAYS = ("json", "traceback", "ast", "linecache", "math", "datetime", "random"
 
 def warm_up(libraries: list[str], cache: dict[str, bytes]) -> dict[str, str]:
     """Import and exercise the libraries, freeze the heap, and return the versions."""
+    make_streams()
     for name in _ALWAYS:
         import_module(name)
-    import_module("berth_runner.child.python")
+    import_module("berth_runner.child.python").warm_up()
     _fill_cache(cache)
     for name in libraries:
         import_module(name)
@@ -24,6 +26,22 @@ def warm_up(libraries: list[str], cache: dict[str, bytes]) -> dict[str, str]:
     gc.collect()
     gc.freeze()
     return {name: metadata.version(name) for name in libraries}
+
+
+def make_streams() -> None:
+    """Make stdout and stderr anew while a pipe lies below them.
+
+    Python asks once whether a stream may seek. One made over /dev/null or a log file would try to, on a run's pipe.
+    """
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        kept = os.dup(fd)
+        read, write = os.pipe()
+        os.dup2(write, fd)
+        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+        setattr(sys, name, stream)
+        os.dup2(kept, fd)
+        for done in (kept, read, write):
+            os.close(done)
 
 
 def read_cache(folder: str | None) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def _be_child(request: dict[str, Any], folder: str, ends: dict[str, tuple[int, i
         os.dup2(ends["stdout"][1], 1)
         os.dup2(ends["stderr"][1], 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        # pytest has put something of its own there.
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
         result = os.dup2(ends["result"][1], 100)
         os.closerange(3, 100)
         python.run(request, result)

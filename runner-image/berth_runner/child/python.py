@@ -5,19 +5,20 @@ ended, how long it took and how much it printed are the supervisor's own knowled
 """
 
 import inspect
-import random
+import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from types import CodeType, CoroutineType, ModuleType
 from typing import Any, TextIO
 
 from berth_runner.child.failure import describe
 from berth_runner.child.figures import save_open_figures
-from berth_runner.child.frame import send_frame
+from berth_runner.child.frame import encode_json, send_frame
 from berth_runner.child.results import Results
 from berth_runner.child.source import Program, compile_source
 
@@ -48,6 +49,17 @@ def run(request: _Request, result_fd: int) -> None:
         end = _ended_by(error)
     _flush(streams)
     send_frame(result_fd, _frame(end, results))
+
+
+def warm_up() -> None:
+    """Walk once through what every run does, before the fork: the first time costs most."""
+    _hush_show()
+    for _ in range(2):
+        program = compile_source("rows = [1]\nlen(rows)")
+        results = Results(4096)
+        results.set_main(_evaluate([program.body, *([program.last] if program.last else [])], {}), {}, need="json")
+        results.set_main({"a": [1.5, "b", None]}, {}, need="json")
+        encode_json(_frame(_ended_by(ValueError("warm")), results))
 
 
 def _frame(end: _End, results: Results) -> dict[str, object]:
@@ -179,29 +191,39 @@ def _make_module(request: _Request, results: Results, program: Program) -> Modul
     sys.modules[module.__name__] = module
     sys.argv = [""]
     sys.path.insert(0, "")
-    warnings.filterwarnings("ignore", message=".*non-interactive, and thus cannot be shown")
+    _hush_show()
     return module
+
+
+def _hush_show() -> None:
+    """plt.show() has nothing to show on here; figures that are left open are collected."""
+    warnings.filterwarnings("ignore", message=".*non-interactive, and thus cannot be shown")
 
 
 def _open_streams() -> list[TextIO]:
     """Line by line, so that a reader sees output while the run goes on; text that is not Unicode is escaped."""
-    streams: list[TextIO] = [
-        open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-        for fd in (1, 2)
-    ]
+    streams = [_open_stream(sys.stdout, 1), _open_stream(sys.stderr, 2)]
     sys.stdout, sys.stderr = streams
-    with suppress(OSError):
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc, assignment]
     return streams
 
 
+def _open_stream(present: object, fd: int) -> TextIO:
+    """Take the one that Python made, which is cheaper than a new one, unless it remembers a file that was there."""
+    if type(present) is TextIOWrapper and not present.closed and present.fileno() == fd and not present.seekable():
+        present.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        return present
+    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+
+
 def _reseed() -> None:
-    """All runs are forked from one process: without this they would all draw the same numbers."""
-    random.seed()
+    """All runs are forked from one process: without this they would all draw the same numbers.
+
+    Python's `random` does so by itself after a fork. A longer seed would cost numpy half a millisecond here.
+    """
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        numpy_random.seed()
+        numpy_random.seed(int.from_bytes(os.urandom(4)))
 
 
 def _wait_for_threads() -> None:
