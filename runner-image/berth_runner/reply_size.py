@@ -5,6 +5,9 @@ from typing import Any
 
 Reply = dict[str, Any]
 
+# Room for saying that something stayed out.
+_WORDS = 256
+
 
 def fit_reply(reply: Reply, max_bytes: int) -> Reply:
     """Return the reply as it is when it fits; else without contents that are kept elsewhere, then with less output."""
@@ -31,7 +34,9 @@ def _without_contents(reply: Reply) -> Reply:
 
 def _with_less_output(reply: Reply, over: int) -> Reply:
     logs = reply["logs"]
-    streams = {name: _cut(logs[name], over) for name in ("stdout", "stderr")}
+    stdout, left = _cut(logs["stdout"], over + _WORDS)
+    stderr, _ = _cut(logs["stderr"], left)
+    streams = {"stdout": stdout, "stderr": stderr}
     dropped = sum(len(logs[name].encode()) - len(text.encode()) for name, text in streams.items())
     truncated = {name: logs["truncated"][name] or streams[name] != logs[name] for name in streams}
     shorter = {**streams, "truncated": truncated, "droppedBytes": logs["droppedBytes"] + dropped}
@@ -39,13 +44,13 @@ def _with_less_output(reply: Reply, over: int) -> Reply:
     return {**reply, "logs": shorter, "outcome": _failed(reply["outcome"], "output_limit", detail)}
 
 
-def _cut(text: str, over: int) -> str:
-    """Take at least `over` bytes of JSON from the end."""
+def _cut(text: str, over: int) -> tuple[str, int]:
+    """Take `over` bytes of JSON from the end, or as many as there are; return the text and what is still to be taken."""
     while text and over > 0:
         tail = text[-max(1, over // 6) :]
         over -= _size(tail) - 2
         text = text[: len(text) - len(tail)]
-    return text
+    return text, max(over, 0)
 
 
 def _failed(outcome: dict[str, Any], code: str, detail: str) -> dict[str, Any]:
