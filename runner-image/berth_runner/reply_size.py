@@ -45,7 +45,7 @@ def _with_less_output(reply: Reply, over: int) -> Reply:
 
 
 def _cut(text: str, over: int) -> tuple[str, int]:
-    """Take `over` bytes of JSON from the end, or as many as there are; return the text and what is still to be taken."""
+    """Take `over` bytes of JSON from the end, or all there are; return the text and what is still to be taken."""
     while text and over > 0:
         tail = text[-max(1, over // 6) :]
         over -= _size(tail) - 2
