@@ -83,8 +83,7 @@ export const startServer = async (env: Readonly<Record<string, string>> = {}): P
     const text = await response.text()
     return { status: response.status, headers: response.headers, body: parseBody(text), text }
   }
-  const operatorKey =
-    env['BERTH_OPERATOR_KEY'] ?? (await readFile(join(dataDir, 'operator.key'), 'utf8')).trim()
+  const operatorKey = env['BERTH_OPERATOR_KEY'] ?? (await readFile(join(dataDir, 'operator.key'), 'utf8')).trim()
   const made = await call('POST', '/v1/keys', { key: operatorKey, json: { name: 'test', project: 'demo' } })
   const serviceKey = String(made.body.secret)
   return {
