@@ -70,7 +70,7 @@ class Children:
         """End and reap a child. False when it cannot be proven that nothing of its run is left."""
         self._recycle_when_due()
         self._refill()
-        server = self._owners.pop(child.number, None)
+        server = self._owners.get(child.number)
         child.kill()
         clean = True
         if child.folder is not None and server is not None:
@@ -164,7 +164,9 @@ class Children:
 
     def _discard(self, child: Child) -> None:
         """Close what we hold of a child that is dead or dying."""
-        self._owners.pop(child.number, None)
+        owner = self._owners.pop(child.number, None)
+        if owner is not None:
+            owner.release(child.number)
         child.close()
         if child.group is not None:
             _remove_group(child.group)

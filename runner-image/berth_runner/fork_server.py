@@ -191,7 +191,6 @@ class ForkServer:
         try:
             channel.send(self._control, {"do": "fork", "run": child.number, **order}, fds)
         except OSError as error:
-            self.children.pop(child.number)
             lose(child, f"the fork server does not answer: {error}")
         finally:
             pipes.close_theirs()
@@ -207,10 +206,16 @@ class ForkServer:
         return await done
 
     def retire(self) -> None:
-        """End as soon as the last child has ended."""
+        """End as soon as the last child is put away."""
         self.is_retired = True
         if not self.children and not self.is_dead:
             self._die()
+
+    def release(self, number: int) -> None:
+        """Forget a child that is put away."""
+        self.children.pop(number, None)
+        if self.is_retired:
+            self.retire()
 
     async def close(self) -> None:
         """Close the channel: the server ends itself and all its children. Return when it is gone."""
@@ -244,14 +249,12 @@ class ForkServer:
             self._hear_child(state, message)
 
     def _hear_child(self, state: str, message: dict[str, Any]) -> None:
-        child = self.children.pop(message["run"])
+        child = self.children[message["run"]]
         if state == "fork-failed":
             asyncio.get_running_loop().remove_reader(child.control)
             lose(child, message["detail"])
         elif not child.ended.done():
             child.ended.set_result(Exit(message["status"], message["cpu"], message["peak"]))
-        if self.is_retired:
-            self.retire()
 
     def _map_users(self) -> None:
         namespaces.map_range(self.pid)

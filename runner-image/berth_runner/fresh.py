@@ -5,10 +5,12 @@ from importlib import import_module
 
 from berth_runner import child_process
 from berth_runner.sandbox import Plan
+from berth_runner.warm_up import make_streams
 
 
 def main(text: str) -> None:
     """Be the child that the message describes."""
+    make_streams()
     message = json.loads(text)
     order = message["order"]
     import_module("berth_runner.child.python")

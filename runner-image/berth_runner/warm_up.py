@@ -37,7 +37,7 @@ def make_streams() -> None:
         kept = os.dup(fd)
         read, write = os.pipe()
         os.dup2(write, fd)
-        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         os.dup2(kept, fd)
         for done in (kept, read, write):

@@ -53,12 +53,15 @@ class _Server:
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
-                if fd == self._wake_read:
-                    os.read(self._wake_read, 4096)
-                elif not self._obey():
-                    self._end()
-            self._reap()
+            try:
+                for fd, _ in poll.poll():
+                    if fd == self._wake_read:
+                        os.read(self._wake_read, 4096)
+                    elif not self._obey():
+                        self._end()
+                self._reap()
+            except BrokenPipeError:
+                self._end()
 
     def _obey(self) -> bool:
         received = channel.receive(self._control)
