@@ -1,6 +1,6 @@
 /**
  * What the self-test runs inside a berth, as a tenant's code would. It reports what it could do; the verdict is made outside.
- * `forbidden` are paths that exist on this machine and belong to nobody in here; at `port` of this machine somebody listens.
+ * `forbidden` names paths that exist on this machine and belong to nobody in here; at `port` of this machine somebody listens.
  */
 export const selfTestCode = `
 import os, socket
@@ -25,8 +25,8 @@ def main(variables):
             own = file.read()
     return {
         "own": own,
-        "forbidden": {path: outcome(lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
-                      for path in variables["forbidden"]},
+        "forbidden": {name: outcome(lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
+                      for name, path in variables["forbidden"].items()},
         "tcp": outcome(lambda: connect(socket.SOCK_STREAM, ("127.0.0.1", variables["port"]))),
         "udp": outcome(lambda: connect(socket.SOCK_DGRAM, ("127.0.0.1", variables["port"]))),
     }

@@ -57,11 +57,11 @@ const listen = async (): Promise<{ port: number; connections: () => number } & A
   }
 }
 
-/** Another berth where there is one, and in any case the folder of all berths and a file of this berth that no run may see. */
-const forbiddenPaths = async (layout: Layout, berthId: BerthId): Promise<readonly string[]> => {
+/** The folder of all berths, a file of this berth that no run may see, and another berth where there is one. */
+const forbiddenPaths = async (layout: Layout, berthId: BerthId): Promise<Record<string, string>> => {
   const other = (await readdir(layout.berths)).find((name) => name !== berthId)
-  const paths = [layout.berths, layout.marker(berthId)]
-  return other === undefined ? paths : [...paths, `${layout.berths}/${other}/files`]
+  const paths = { folder_of_berths: layout.berths, own_marker: layout.marker(berthId) }
+  return other === undefined ? paths : { ...paths, other_berth: `${layout.berths}/${other}/files` }
 }
 
 const refused = (name: string, outcome: string): Check => ({
@@ -83,7 +83,7 @@ const checksOf = (reply: RunnerReply, observed: Observed | null, expected: { tok
   if (observed === null) return checks
   const own = observed.own === expected.token
   checks.push({ name: 'own_files_readable', passed: own, detail: own ? 'read' : 'not as written', basic: true })
-  for (const [path, outcome] of Object.entries(observed.forbidden)) checks.push(refused(`refused:${path}`, outcome))
+  for (const [name, outcome] of Object.entries(observed.forbidden)) checks.push(refused(`no_${name}`, outcome))
   return [...checks, refused('no_tcp', observed.tcp), refused('no_udp', observed.udp)]
 }
 
@@ -114,7 +114,7 @@ export const runSelfTest = async (
     { maxBytes: token.length, signal },
   )
   try {
-    const variables = { file: name, forbidden: [...(await forbiddenPaths(layout, berthId))], port: listener.port }
+    const variables = { file: name, forbidden: await forbiddenPaths(layout, berthId), port: listener.port }
     const request = {
       runId: ids.runId(),
       language: 'python' as const,
