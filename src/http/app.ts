@@ -194,9 +194,11 @@ const LINGER_MS = 2000
 
 const limitRest = (request: Request): void => {
   if (request.complete) return
+  // Taken now: once the connection is gone the request has no socket any more.
+  const { socket } = request
   request.resume()
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS).unref()
-  request.once('end', () => clearTimeout(timer))
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
 }
 
 /** The one place that renders errors. */
