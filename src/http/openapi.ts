@@ -16,6 +16,12 @@ const tags: Readonly<Record<Operation['tag'], string>> = {
 }
 
 const everywhere: readonly ErrorCode[] = ['internal', 'store_unavailable']
+const ofJsonBodies: readonly ErrorCode[] = [
+  'invalid_request',
+  'malformed_json',
+  'payload_too_large',
+  'unsupported_media_type',
+]
 const authenticated: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'identity_unavailable']
 
 /** The OpenAPI 3.1 document, from the schemas that check the input. */
@@ -55,6 +61,8 @@ const pathsOf = (operations: readonly Operation[]): ZodOpenApiPathsObject => {
   return paths
 }
 
+const takesTenant = (access: Operation['access']): boolean => access === 'tenant' || access === 'caller'
+
 const tenantHeaders = {
   'berth-tenant': z.string().optional().meta({
     description: 'With a service key: the uid of the tenant, percent-encoded UTF-8. Users leave it out.',
@@ -67,8 +75,7 @@ const tenantHeaders = {
 
 const describeOperation = (operation: Operation): ZodOpenApiOperationObject => {
   const { id, tag, summary, description, query, headers, body, access } = operation
-  const forTenant = access === 'tenant' || access === 'caller'
-  const header = { ...(forTenant && tenantHeaders), ...headers?.shape }
+  const header = { ...(takesTenant(access) && tenantHeaders), ...headers?.shape }
   const path = pathParameters(operation.path)
   return {
     operationId: id,
@@ -94,7 +101,8 @@ const pathParameters = (path: string): z.ZodObject | null => {
 const bytes = z.string().meta({ override: { type: 'string', format: 'binary' } })
 
 const describeBody = ({ schema, mime }: NonNullable<Operation['body']>) => ({
-  required: true,
+  // An upload without a body makes an empty file.
+  required: mime === undefined,
   content: { [mime ?? 'application/json']: { schema: schema ?? bytes } },
 })
 
@@ -109,9 +117,14 @@ const describeAnswers = ({ answers }: Operation) =>
   )
 
 /** One entry per status; its description names the codes. */
-const describeErrors = ({ access, errors = [] }: Operation) => {
+const describeErrors = ({ access, body, errors = [] }: Operation) => {
   const open = access === 'public' || access === 'hook'
-  const codes = [...new Set([...errors, ...(open ? [] : authenticated), ...everywhere])]
+  const implied = [
+    ...(open ? [] : authenticated),
+    ...(takesTenant(access) ? (['invalid_request'] as const) : []),
+    ...(body !== undefined && body.mime === undefined ? ofJsonBodies : []),
+  ]
+  const codes = [...new Set([...errors, ...implied, ...everywhere])]
   const byStatus = Map.groupBy(codes, (code) => String(errorTable[code].status))
   return Object.fromEntries(
     [...byStatus].map(([status, list]) => [

@@ -165,6 +165,13 @@ export const reconcileReportWire = z
   })
   .meta({ id: 'ReconcileReport', description: 'Where rows and resources differ, and what closes the gap.' })
 
+/** One event of a stream: OpenAPI 3.1 has no word for a sequence of them. */
+export const serverSentEventWire = z
+  .object({ id: z.string(), event: z.string(), data: z.string() })
+  .partial()
+  .required({ data: true })
+  .meta({ id: 'ServerSentEvent' })
+
 export const problemWire = z
   .object({
     type: z.string(),

@@ -24,7 +24,13 @@ describe('the configuration', () => {
   test('has a default for everything, so an empty environment starts a server for this machine only', () => {
     const config = parseConfig({})
 
-    expect(config).toMatchObject({ host: '127.0.0.1', port: 8787, databaseUrl: null, backend: 'local', hookSecrets: [] })
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8787,
+      databaseUrl: null,
+      backend: 'local',
+      hookSecrets: [],
+    })
     expect(config.runLimits).toEqual(defaultRunLimits)
     expect(config.local.unsafe).toBe(false)
   })

@@ -19,15 +19,16 @@ export const openRaw = async (url: string): Promise<RawConnection> => {
   })
   // A refused sender sees its connection reset; what was received before counts.
   socket.on('error', () => undefined)
-  const closed = once(socket, 'close')
+  // Not events.once: it would throw the error of a reset.
+  const closed = new Promise<true>((resolve) => socket.once('close', () => resolve(true)))
+  const more = () => new Promise<false>((resolve) => socket.once('data', () => resolve(false)))
   await once(socket, 'connect')
   return {
     socket,
     send: (text) => void socket.write(text),
     async receive(until) {
       while (!until.test(received)) {
-        const ended = await Promise.race([once(socket, 'data').then(() => false), closed.then(() => true)])
-        if (ended) break
+        if (await Promise.race([more(), closed])) break
       }
       return received
     },

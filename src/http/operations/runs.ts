@@ -14,7 +14,7 @@ import { readJson } from '../read-body.ts'
 import type { RequestContext, TenantContext } from '../request-context.ts'
 import { idempotencyOf, prefersAsync, serverTiming } from '../run-headers.ts'
 import { sendJson } from '../send.ts'
-import { pageOf, pageQuery, runRequestWire, runWire } from '../wire.ts'
+import { pageOf, pageQuery, runRequestWire, runWire, serverSentEventWire } from '../wire.ts'
 
 const BODY_TIMEOUT_MS = 20_000
 
@@ -138,7 +138,7 @@ const streamRunEvents = (deps: HttpDeps, options: HttpOptions): Operation => ({
   description:
     'Events: run.created, run.started, stdout, stderr, result, artifact, run.completed (the whole run, then the stream ends). `Last-Event-ID` resumes; a comment every 15 s keeps the connection alive.',
   headers: z.object({ 'last-event-id': z.string().optional() }),
-  answers: { 200: { description: 'The stream.', mime: 'text/event-stream', schema: z.string() } },
+  answers: { 200: { description: 'The stream.', mime: 'text/event-stream', schema: serverSentEventWire } },
   errors: ['not_found', 'invalid_request'],
   async handle(context) {
     const runId = runIdOf(context)
