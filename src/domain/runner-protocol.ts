@@ -76,7 +76,6 @@ export const runnerRefusalSchema = z.strictObject({
   detail: z.string(),
   runnerVersion: z.int(),
 })
-export type RunnerRefusal = z.infer<typeof runnerRefusalSchema>
 
 /** Sent while a run goes on, where the backend can stream. `text` is whole UTF-8 characters. */
 export const runnerOutputSchema = z.object({
@@ -86,4 +85,3 @@ export const runnerOutputSchema = z.object({
   stream: z.enum(['stdout', 'stderr']),
   text: z.string(),
 })
-export type RunnerOutput = z.infer<typeof runnerOutputSchema>
