@@ -21,6 +21,7 @@ class Group:
     pids: Path
     version: Version
     join_fds: list[int] = field(default_factory=list)
+    limits: tuple[int, int] | None = None
 
     @property
     def folders(self) -> set[Path]:
@@ -29,6 +30,9 @@ class Group:
 
     def limit(self, memory_mib: int, processes: int) -> None:
         """Set the limits; what was charged before counts."""
+        if self.limits == (memory_mib, processes):
+            return
+        self.limits = (memory_mib, processes)
         v1 = self.version == "v1"
         _write(self.memory / ("memory.limit_in_bytes" if v1 else "memory.max"), memory_mib * _MIB)
         _write(self.pids / "pids.max", processes + _OWN_PROCESSES)

@@ -55,7 +55,8 @@ def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
     if is_node:
         handover.start_clock(end)
         node_keeper.become_node(plan, message, place, request)
-    sandbox.set_limits(request["limits"], address_space=True)
+    # Where a control group counts memory, this limit only makes a huge allocation fail cleanly.
+    sandbox.set_limits(request["limits"], address_factor=2 if message["isCounted"] else 1)
     sandbox.become(plan, place.uid)
     handover.start_clock(end)
     end.close()

@@ -74,7 +74,7 @@ class Children:
         child.kill()
         clean = True
         if child.folder is not None and server is not None:
-            clean = await server.sweep(child.number)
+            clean = await server.sweep(child.number, self._protected())
         with suppress(ChildLostError, TimeoutError):
             await asyncio.wait_for(asyncio.shield(child.ended), _REAP_PATIENCE_SECONDS)
         self._discard(child)
@@ -232,6 +232,7 @@ class Children:
             "limits": limits,
             "node": self._config.node_path,
             "protected": [],
+            "isCounted": group is not None,
             "seccomp": self._choice.seccomp,
         }
         if self._choice.level == "bubblewrap":
@@ -254,8 +255,12 @@ class Children:
         child.uid = random_uid() if self._choice.own_users else None
         scratch.make_folder(child.folder, child.uid)
         self._entries = scratch.list_entries(self._shared_folders(child))
-        protected = {1, os.getpid(), *sweep.ancestors(os.getpid()), *(each.pid for each in self._servers.values())}
-        return {"folder": str(child.folder), "uid": child.uid, "protected": sorted(protected)}
+        return {"folder": str(child.folder), "uid": child.uid, "protected": self._protected()}
+
+    def _protected(self) -> list[int]:
+        """Return the processes that no run may signal: ours, those above us, and the first of all."""
+        ours = {1, os.getpid(), *(each.pid for each in self._servers.values())}
+        return sorted(ours | set(sweep.ancestors(os.getpid())))
 
 
 def _processes(kind: str, limits: dict[str, Any]) -> int:

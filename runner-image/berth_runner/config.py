@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,13 @@ class Config:
         """Return the folder for scratch files."""
         return Path(self.scratch_dir or Path(tempfile.gettempdir(), f"berth-runner-{os.getuid()}"))
 
-    @property
+    @cached_property
     def node_path(self) -> str:
         """Return Node's binary, or "" when there is none."""
         found = self.node or shutil.which("node") or ""
         return str(Path(found).resolve()) if found else ""
 
-    @property
+    @cached_property
     def python_paths(self) -> list[str]:
         """Return the folders that Python needs: its own prefix, the virtual environment's, and this package."""
         package = Path(__file__).resolve().parent

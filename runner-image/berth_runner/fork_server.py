@@ -195,12 +195,12 @@ class ForkServer:
         finally:
             pipes.close_theirs()
 
-    async def sweep(self, number: int) -> bool:
+    async def sweep(self, number: int, protected: list[int]) -> bool:
         """Let the server end everything below it; False when it cannot prove that nothing is left."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._sweeps[number] = done
         try:
-            channel.send(self._control, {"do": "sweep", "run": number})
+            channel.send(self._control, {"do": "sweep", "run": number, "protected": protected})
         except OSError:
             return False
         return await done
@@ -249,7 +249,9 @@ class ForkServer:
             self._hear_child(state, message)
 
     def _hear_child(self, state: str, message: dict[str, Any]) -> None:
-        child = self.children[message["run"]]
+        child = self.children.get(message["run"])
+        if child is None:
+            return  # one that waited in vain and is put away already
         if state == "fork-failed":
             asyncio.get_running_loop().remove_reader(child.control)
             lose(child, message["detail"])

@@ -45,7 +45,7 @@ class Supervisor:
             _enter_own_mounts()
         with suppress(OSError):
             linux.prctl(linux.PR_SET_DUMPABLE, int("dumpable" in self.config.without))
-            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, int("prctl" not in self.config.without))
         choice = levels.choose(self.config)
         self.level, self.warnings = choice.level, choice.warnings
         self._groups = cgroups.open_groups() if "cgroup" not in self.config.without else None

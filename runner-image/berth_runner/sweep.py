@@ -39,6 +39,48 @@ def _reap_all(ended: Ended) -> bool:
         ended(pid, status, usage)
 
 
+def end_strangers(protected: set[int]) -> bool:
+    """Kill every process of our user that started after us, for a fork server that is no subreaper."""
+    mine = _started(os.getpid())
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        pids = {int(folder.name) for folder in Path("/proc").glob("[0-9]*")} - protected - {os.getpid()}
+        strangers = [pid for pid in pids if _is_ours(pid) and _started(pid) >= mine]
+        if not strangers:
+            return True
+        for pid in strangers:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE_SECONDS)
+    return False
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return _uid(pid) == os.getuid() and _state(pid) != "Z"
+    except OSError:
+        return False
+
+
+def _uid(pid: int) -> int:
+    """Return the real user; the owner of the folder is root for a process that may not be dumped."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    return -1
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _started(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return -1
+
+
 def descendants(pid: int) -> list[int]:
     """Return the processes below `pid`, parents first."""
     found: list[int] = []

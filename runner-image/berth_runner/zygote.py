@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from berth_runner import channel, child_process, linux, namespaces, sweep, tree, warm_up
-from berth_runner.sandbox import Plan
+from berth_runner.sandbox import Plan, set_attribute
 
 
 def main(config_text: str) -> None:
@@ -22,8 +22,8 @@ def main(config_text: str) -> None:
     if plan.has_namespaces:
         namespaces.enter(config["paths"], (lambda: namespaces.get_mapped(control)) if plan.uid_range else None)
     if "dumpable" not in plan.without:
-        linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        set_attribute(plan, linux.PR_SET_DUMPABLE, 0)
+    is_subreaper = set_attribute(plan, linux.PR_SET_CHILD_SUBREAPER, 1)
     versions = warm_up.warm_up(config["libraries"], cache)
     if plan.has_namespaces:
         tree.protect_cache()
@@ -33,15 +33,16 @@ def main(config_text: str) -> None:
     except BrokenPipeError:
         return  # the supervisor ended while we warmed up
     os.close(myself)
-    _Server(control, plan).serve()
+    _Server(control, plan, is_subreaper=is_subreaper).serve()
 
 
 class _Server:
     """The loop: forks on demand, tells how each child ended."""
 
-    def __init__(self, control: socket.socket, plan: Plan) -> None:
+    def __init__(self, control: socket.socket, plan: Plan, *, is_subreaper: bool) -> None:
         self._control = control
         self._plan = plan
+        self._is_subreaper = is_subreaper
         self._runs: dict[int, int] = {}
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -60,7 +61,7 @@ class _Server:
                     elif not self._obey():
                         self._end()
                 self._reap()
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 self._end()
 
     def _obey(self) -> bool:
@@ -72,6 +73,9 @@ class _Server:
             self._fork(message, fds)
         else:
             clean = sweep.end_all_children(self._tell_exit)
+            if not self._is_subreaper:
+                # Orphans go elsewhere then: whatever of our user is newer than we are, and not known, is one.
+                clean = sweep.end_strangers(set(message["protected"])) and clean
             channel.send(self._control, {"state": "swept", "run": message["run"], "clean": clean})
         for fd in fds:
             os.close(fd)

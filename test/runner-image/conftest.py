@@ -12,6 +12,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "namespaces-unprivileged": {"level": "namespaces", "unprivileged": True},
     # As in Lambda: no rights, and no user namespace that would keep strangers' processes out of reach by itself.
     "guard": {"level": "guard", "unprivileged": True, "allow_unsafe": True, "without": ("own-mounts",)},
+    # As where even prctl and seccomp are refused: then the sweep alone keeps runs apart in time.
+    "bare": {
+        "level": "guard",
+        "unprivileged": True,
+        "allow_unsafe": True,
+        "without": ("own-mounts", "prctl", "seccomp"),
+    },
 }
 
 
@@ -21,7 +28,7 @@ def settings_of(kind: str) -> dict[str, Any]:
     return {**KINDS[kind], "libraries": (), "spares": 1, "node_spares": 0}
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if kind != "bare"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -53,4 +60,13 @@ def walled() -> Iterator[Runner]:
 def walled_unprivileged() -> Iterator[Runner]:
     """A runner of the namespaces level where all runs share one user of the machine."""
     with running(**settings_of("namespaces-unprivileged")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Runner]:
+    """A runner where the kernel refuses nearly everything."""
+    if not is_root():
+        pytest.skip("only root can give the runner a user of its own, whose processes it may all end")
+    with running(**settings_of("bare")) as started:
         yield started

@@ -30,7 +30,16 @@ LIMITS = {
     "maxDiskBytes": 16 * MIB,
     "maxProcesses": 24,
 }
-UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+# A user of this test session's own: what it does to its processes must not hit those of others.
+_UID = 60_000 + os.getpid() % 5000
+UNPRIVILEGED = [
+    "setpriv",
+    f"--reuid={_UID}",
+    f"--regid={_UID}",
+    "--clear-groups",
+    "--no-new-privs",
+    "--bounding-set=-all",
+]
 _START = """
 import json, sys
 sys.path.insert(0, sys.argv[1])

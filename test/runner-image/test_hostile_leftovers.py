@@ -61,6 +61,19 @@ def test_no_process_survives(runner: Runner, kind_of_daemon: str, code: str, end
     assert eventually(lambda: not processes_named(name))
 
 
+@pytest.mark.parametrize("code", [DAEMON.replace("{close}", "os.closerange(0, 100)"), CHAINS])
+def test_no_process_survives_where_even_prctl_is_refused(bare: Runner, code: str) -> None:
+    name = "hostile-bare"
+    seen = []
+    source = NAME + code.replace("{name!r}", repr(name)) + "time.sleep(0.5)\n"
+
+    bare.run(source, lambda frame: seen.append(frame["kind"] == "output" and processes_named(name) != []))
+
+    assert any(seen)
+    assert eventually(lambda: not processes_named(name))
+    assert bare.value("1") == 1
+
+
 def test_files_outside_the_working_folder_do_not_survive(runner: Runner) -> None:
     write = """
 import os, tempfile
