@@ -6,9 +6,6 @@ import { environmentSchema, type Environment } from './environment.ts'
 import { nearestWord } from '../domain/nearest-word.ts'
 import { settingOf } from './setting.ts'
 
-/** sysexits.h: the configuration is wrong. */
-export const EXIT_CONFIG = 78
-
 /** Read by the CLI and the client, so a server started from the same shell sees them too. */
 const clientVariables = new Set([
   'BERTH_IDENTITY_TENANT',
