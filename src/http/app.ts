@@ -192,13 +192,14 @@ const fromExpress = (error: unknown): unknown => {
 /** How long the rest of a refused body is read, so that its sender gets to see the answer. */
 const LINGER_MS = 2000
 
-const limitRest = (request: Request): void => {
-  if (request.complete) return
-  // Taken now: once the connection is gone the request has no socket any more.
-  const { socket } = request
+const limitRest = (request: Request, response: Response): void => {
+  // The response's own: a request whose body was left half read has lost its socket (Node, destroyer in streams/destroy).
+  const { socket } = response
+  if (request.complete || socket === null) return
   request.resume()
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+  request.once('end', () => clearTimeout(timer))
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** The one place that renders errors. */
@@ -217,7 +218,7 @@ const fail = ({ deps, request, response }: Exchange, thrown: unknown): void => {
   const problem = createProblem(error, { instance: request.path, requestId })
   for (const name of ['Content-Disposition', 'Content-Length', 'Location', 'Server-Timing']) response.removeHeader(name)
   const body = Buffer.from(JSON.stringify(problem))
-  limitRest(request)
+  limitRest(request, response)
   response.writeHead(problem.status, { ...problemHeaders(error, problem), 'Content-Length': body.length })
   response.end(request.method === 'HEAD' ? undefined : body)
 }

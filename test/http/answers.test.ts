@@ -138,8 +138,9 @@ describe('the documentation', () => {
 
     for (const { responses } of operations) {
       expect(Object.keys(responses).some((status) => status.startsWith('2'))).toBe(true)
-      for (const [status, { content }] of Object.entries(responses))
-        if (status >= '400') expect(Object.keys(content ?? {})).toEqual(['application/problem+json'])
+      const refusals = Object.entries(responses).filter(([status]) => status >= '400')
+      const types = refusals.flatMap(([, { content }]) => Object.keys(content ?? {}))
+      expect(types).toEqual(refusals.map(() => 'application/problem+json'))
     }
   })
 

@@ -5,6 +5,8 @@ import { type RunningServer, startServer } from '../support/running-server.ts'
 const MAX_FILE = 100_000
 const MAX_TENANT = 250_000
 
+const streamOf = (...parts: Uint8Array[]) => ReadableStream.from(parts)
+
 describe('/v1/files', () => {
   let server: RunningServer
   let alice: ReturnType<RunningServer['as']>
@@ -16,7 +18,6 @@ describe('/v1/files', () => {
 
   const put = (name: string, body: NonNullable<RequestInit['body']>, as = alice) =>
     as('PUT', `/v1/files/${encodeURIComponent(name)}`, { body })
-  const streamOf = (...parts: Uint8Array[]) => ReadableStream.from(parts)
 
   test('keeps bytes as they are', async () => {
     const bytes = randomBytes(10_000)

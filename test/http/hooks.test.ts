@@ -5,6 +5,9 @@ import { type RunningServer, startServer } from '../support/running-server.ts'
 
 const makeSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`
 
+const created = (uid: string) => ({ type: 'user.created', data: { project: 'demo', uid } })
+const deleted = (uid: string) => ({ type: 'user.deleted', data: { project: 'demo', uid } })
+
 describe('POST /v1/hooks/identity', () => {
   const secret = makeSecret()
   const older = makeSecret()
@@ -38,8 +41,6 @@ describe('POST /v1/hooks/identity', () => {
       },
     })
   }
-  const created = (uid: string) => ({ type: 'user.created', data: { project: 'demo', uid } })
-  const deleted = (uid: string) => ({ type: 'user.deleted', data: { project: 'demo', uid } })
 
   test('signs a user up before it answers, and the user has a berth', async () => {
     const answer = await post(created('hooked'))

@@ -75,6 +75,7 @@ describe('a request that no client sends', () => {
     const timer = setInterval(() => raw.send(`4000\r\n${' '.repeat(0x4000)}\r\n`), 1)
 
     expect(await raw.receive(/file_too_large/)).toMatch(/^HTTP\/1\.1 413 /)
+    await raw.closed()
     clearInterval(timer)
     expect((await server.as('alice')('GET', '/v1/files/big.bin')).status).toBe(404)
   })

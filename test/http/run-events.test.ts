@@ -2,6 +2,20 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 
+/** Events as a standard parser sees them, until the stream ends or `enough`. */
+const read = async (response: Response, enough: (events: EventSourceMessage[]) => boolean = () => false) => {
+  const events: EventSourceMessage[] = []
+  const parser = createParser({ onEvent: (event) => events.push(event) })
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    if (enough(events)) break
+  }
+  return events
+}
+
+const types = (events: readonly EventSourceMessage[]) => events.map(({ event }) => event)
+
 describe('GET /v1/runs/{id}/events', () => {
   let server: RunningServer
   let alice: ReturnType<RunningServer['as']>
@@ -23,19 +37,6 @@ describe('GET /v1/runs/{id}/events', () => {
       headers,
       ...(signal !== undefined && { signal }),
     })
-
-  /** Events as a standard parser sees them, until the stream ends or `enough`. */
-  const read = async (response: Response, enough: (events: EventSourceMessage[]) => boolean = () => false) => {
-    const events: EventSourceMessage[] = []
-    const parser = createParser({ onEvent: (event) => events.push(event) })
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body ?? []) {
-      parser.feed(decoder.decode(chunk, { stream: true }))
-      if (enough(events)) break
-    }
-    return events
-  }
-  const types = (events: readonly EventSourceMessage[]) => events.map(({ event }) => event)
 
   test('tells what happens, in order, and ends with the whole run', async () => {
     const id = await submit('import time\nfor n in range(3):\n  print(n, flush=True)\n  time.sleep(0.05)\nn')

@@ -4,6 +4,16 @@ import { type RunningServer, startServer } from '../support/running-server.ts'
 
 const python = (code: string, more: object = {}) => ({ json: { language: 'python', code, ...more } })
 
+const nested = (levels: number) =>
+  `{"language":"python","code":"1","variables":{"a":${'['.repeat(levels - 2)}${']'.repeat(levels - 2)}}}`
+
+const filled = (bytes: number) => {
+  const start = '{"language":"python","code":"1","variables":{"a":"é'
+  return `${start}${'x'.repeat(bytes - Buffer.byteLength(start) - 3)}"}}`
+}
+
+const keyed = (key: string, json: object) => ({ json, headers: { 'Idempotency-Key': key } })
+
 describe('POST /v1/runs', () => {
   let server: RunningServer
   let alice: ReturnType<RunningServer['as']>
@@ -128,8 +138,6 @@ describe('POST /v1/runs', () => {
   })
 
   test('takes JSON of 100 levels and refuses 101', async () => {
-    const nested = (levels: number) =>
-      `{"language":"python","code":"1","variables":{"a":${'['.repeat(levels - 2)}${']'.repeat(levels - 2)}}}`
     const headers = { 'Content-Type': 'application/json' }
 
     expect((await alice('POST', '/v1/runs', { body: nested(100), headers })).status).toBe(200)
@@ -138,15 +146,15 @@ describe('POST /v1/runs', () => {
   })
 
   test.each([
-    ['no JSON', '{', 'malformed_json', 400],
-    ['an empty body', '', 'malformed_json', 400],
-    ['no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'malformed_json', 400],
-    ['a list', '[]', 'invalid_request', 400],
-    ['null', 'null', 'invalid_request', 400],
-  ])('refuses %s', async (_name, body, code, status) => {
+    ['no JSON', '{', 'malformed_json'],
+    ['an empty body', '', 'malformed_json'],
+    ['no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'malformed_json'],
+    ['a list', '[]', 'invalid_request'],
+    ['null', 'null', 'invalid_request'],
+  ])('refuses %s', async (_name, body, code) => {
     const answer = await alice('POST', '/v1/runs', { body, headers: { 'Content-Type': 'application/json' } })
 
-    expect(answer).toMatchObject({ status, body: { code } })
+    expect(answer).toMatchObject({ status: 400, body: { code } })
   })
 
   test.each([
@@ -167,10 +175,6 @@ describe('POST /v1/runs', () => {
   })
 
   test('takes a body of exactly its limit in bytes, and refuses one byte more', async () => {
-    const filled = (bytes: number) => {
-      const start = '{"language":"python","code":"1","variables":{"a":"é'
-      return `${start}${'x'.repeat(bytes - Buffer.byteLength(start) - 3)}"}}`
-    }
     const headers = { 'Content-Type': 'application/json' }
     const over = await alice('POST', '/v1/runs', { body: filled(20_001), headers })
 
@@ -268,7 +272,6 @@ describe('Idempotency-Key', () => {
   afterAll(() => server[Symbol.asyncDispose]())
 
   const code = 'import random\nrandom.random()'
-  const keyed = (key: string, json: object) => ({ json, headers: { 'Idempotency-Key': key } })
 
   test('with the same body gives the first run, also when its fields come in another order', async () => {
     const first = await alice('POST', '/v1/runs', keyed('a', { language: 'python', code }))
@@ -328,7 +331,7 @@ describe('limits of a tenant', () => {
     await alice('POST', '/v1/runs', python('1'))
     const answers = await Promise.all([1, 2, 3].map(() => alice('POST', '/v1/runs', slow)))
 
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 429])
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 429])
     expect(answers.find(({ status }) => status === 429)?.body.code).toBe('queue_full')
   })
 })

@@ -2,16 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { createSourceLimiter, sourceOf } from '../../src/http/source-limiter.ts'
 import { downloadHeaders } from '../../src/http/send.ts'
 
-describe('the limiter of source addresses', () => {
-  const open = (ratePerMinute: number, maxSources?: number) => {
-    const time = { ms: 0 }
-    const clock = { now: () => new Date(0), monotonicMs: () => time.ms, sleep: async () => undefined }
-    return {
-      time,
-      limiter: createSourceLimiter({ clock, ratePerMinute, ...(maxSources !== undefined && { maxSources }) }),
-    }
+const open = (ratePerMinute: number, maxSources?: number) => {
+  const time = { ms: 0 }
+  const clock = { now: () => new Date(0), monotonicMs: () => time.ms, sleep: async () => undefined }
+  return {
+    time,
+    limiter: createSourceLimiter({ clock, ratePerMinute, ...(maxSources !== undefined && { maxSources }) }),
   }
+}
 
+describe('the limiter of source addresses', () => {
   test('lets exactly a minute’s worth through, then says how long to wait', () => {
     const { limiter } = open(3)
     for (let n = 0; n < 3; n += 1) {

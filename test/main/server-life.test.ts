@@ -10,6 +10,9 @@ const sleepy = (seconds: number) => ({
   json: { language: 'python', code: `import time\ntime.sleep(${seconds})\n"slept"` },
 })
 
+const use = async (url: string, key: string) =>
+  (await fetch(`${url}/v1/keys`, { headers: { Authorization: `Bearer ${key}` } })).status
+
 describe('a server that stops', () => {
   test('lets a running run end, takes no new one, and closes', async () => {
     await using server = await startServer()
@@ -72,8 +75,6 @@ describe('the first operator key', () => {
         ...env,
       }),
     )
-  const use = async (url: string, key: string) =>
-    (await fetch(`${url}/v1/keys`, { headers: { Authorization: `Bearer ${key}` } })).status
 
   test('is written for its owner only, and stays the same over a restart', async () => {
     const file = join(dataDir, 'operator.key')
