@@ -25,7 +25,7 @@ const ofJsonBodies: readonly ErrorCode[] = [
 const authenticated: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'identity_unavailable']
 
 /** The OpenAPI 3.1 document, from the schemas that check the input. */
-export const createOpenApi = (operations: readonly Operation[], version: string) =>
+export const createOpenApi = (operations: readonly Operation[], version: string): OpenApiDocument =>
   createDocument(
     {
       openapi: '3.1.0',
@@ -134,4 +134,4 @@ const describeErrors = ({ access, body, errors = [] }: Operation) => {
   )
 }
 
-export type OpenApiDocument = ReturnType<typeof createOpenApi>
+export type OpenApiDocument = ReturnType<typeof createDocument>

@@ -14,5 +14,3 @@ export const createIdentityChain = (verifiers: readonly IdentityVerifier[]) => (
     )
   },
 })
-
-export type IdentityChain = ReturnType<typeof createIdentityChain>
