@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -49,7 +50,16 @@ class Local:
     def _begin(self, message: Message) -> None:
         task = asyncio.get_running_loop().create_task(self._obey(message))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # A bug. The run may have started, so no refusal may be sent; the end of this process tells the server.
+            traceback.print_exception(error)
+            self._supervisor.must_exit = True
+            self._stop.set()
 
     async def _obey(self, message: Message) -> None:
         kind = message.get("kind")

@@ -242,7 +242,11 @@ async def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[s
         if next(entries, None) is None:
             return [], None, ""
     # Storing them takes long enough to hold up other runs.
-    return await asyncio.to_thread(collect, child.outputs, request["prefix"], request["limits"])
+    try:
+        return await asyncio.to_thread(collect, child.outputs, request["prefix"], request["limits"])
+    except OSError as error:
+        # The code has run, so this is no refusal: the answer says what is missing.
+        return [], "runner_failed", f"the files under outputs/ could not be kept: {error}"
 
 
 def _memory_file(request: protocol.Request) -> int:

@@ -240,3 +240,17 @@ def _is_running(pid: int) -> bool:
 
 def _groups_of(supervisor: int) -> list[Path]:
     return [path for path in Path("/sys/fs/cgroup").rglob(f"berth-{supervisor}-*") if path.is_dir()]
+
+
+def test_artifacts_that_cannot_be_kept_are_no_refusal(walled: Runner) -> None:
+    request = walled.request(
+        "open('outputs/a.txt', 'w').write('x')\nprint('ran')", limits={"maxInlineArtifactBytes": 0}
+    )
+    request["prefix"]["run"] = "/proc/no-such-folder/run"
+    walled.send(request)
+
+    reply = walled.finish(request["runId"])
+
+    assert reply["kind"] == "reply"
+    assert (reply["outcome"]["status"], reply["logs"]["stdout"]) == ("failed", "ran\n"), reply
+    assert walled.value("1") == 1
