@@ -25,6 +25,9 @@ export interface ActiveRuns {
   readonly waitFor: (runId: RunId, ms: number, signal: AbortSignal) => Promise<void>
   readonly leased: () => readonly RunId[]
   readonly abortLeased: (runIds: readonly RunId[], reason: BerthError) => void
+  /** Whose runs are in hand. */
+  readonly tenants: () => readonly TenantId[]
+  readonly abortTenant: (tenantId: TenantId, reason: BerthError) => void
   /** Lets what runs end by itself for a while, then ends it, and waits until nothing is left. */
   readonly drain: (ms: number) => Promise<void>
 }
@@ -53,6 +56,10 @@ export const createActiveRuns = (clock: Clock): ActiveRuns => {
     leased: () => [...runs.values()].filter(({ leased }) => leased).map(({ runId }) => runId),
     abortLeased: (runIds, reason) => {
       for (const runId of runIds) runs.get(runId)?.abort.abort(reason)
+    },
+    tenants: () => [...new Set([...runs.values()].map(({ tenantId }) => tenantId))],
+    abortTenant: (tenantId, reason) => {
+      for (const run of runs.values()) if (run.tenantId === tenantId) run.abort.abort(reason)
     },
     drain: async (ms) => {
       const deadline = clock.monotonicMs() + ms

@@ -43,8 +43,8 @@ export const dispatchRun = async (deps: Deps, settings: Settings, work: Dispatch
 
 /** The runner only knows that it was told to stop; what it captured until then is kept. */
 const whyStopped = (reply: RunnerReply, reason: BerthError): RunnerReply => {
-  if (reason.code === 'shutting_down') throw reason
   if (reason.code === 'canceled') return reply
+  if (reason.code !== 'runner_failed') throw reason
   return { ...reply, outcome: { status: 'timed_out', code: 'timeout', detail: reason.message } }
 }
 

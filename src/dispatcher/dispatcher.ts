@@ -1,3 +1,4 @@
+import type { BerthError } from '../domain/errors.ts'
 import type { RunId, TenantId } from '../domain/ids.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import type { Clock } from '../domain/ports/clock.ts'
@@ -31,6 +32,8 @@ export interface DispatcherDeps {
       who: TenantId | ExternalId,
       options: { signal: AbortSignal },
     ): Promise<{ readonly tenant: Tenant; readonly berth: Berth }>
+    onClosed(listener: (tenantId: TenantId, why: BerthError) => void): void
+    findClosed(tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, BerthError>>
   }
   readonly clock: Clock
   readonly ids: Ids
@@ -118,6 +121,7 @@ export interface Dispatcher extends AsyncDisposable {
 /** Wiring only; each part is a file of its own. */
 export const createDispatcher = (deps: DispatcherDeps, options: DispatcherOptions): Dispatcher => {
   const core = createCore(deps, createSettings(options))
+  deps.berths.onClosed(core.active.abortTenant)
   return {
     run: (request) => runNow(core, request),
     submit: (request) => submitRun(core, request),

@@ -93,7 +93,7 @@ const endingOf = (core: Core, receivedMs: number, queueMs: number): Ending => ({
 const executedAs = (stored: StoredRun, run: Run, error: BerthError | null): Executed => ({
   run,
   stored: { ...stored, run: withoutContents(run) },
-  error: run.status === 'canceled' ? null : error,
+  error: error?.code === 'canceled' ? null : error,
 })
 
 export const emitFinished = (core: Core, { run, stored, error }: Executed, requestId: string | undefined): void => {

@@ -96,7 +96,7 @@ export const finishWithError = (run: Run, error: BerthError, { queueMs, totalMs,
 })
 
 const statusOf = (code: ErrorCode): TerminalStatus => {
-  if (code === 'canceled') return 'canceled'
+  if (code === 'canceled' || code === 'tenant_suspended' || code === 'tenant_deleted') return 'canceled'
   return errorTable[code].category === 'platform' ? 'system_error' : 'failed'
 }
 

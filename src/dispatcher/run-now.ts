@@ -1,4 +1,4 @@
-import { BerthError, isBerthError } from '../domain/errors.ts'
+import { BerthError, errorTable, isBerthError } from '../domain/errors.ts'
 import type { StoredRun } from '../domain/ports/store.ts'
 import { isTerminal } from '../domain/run.ts'
 import type { ActiveRun } from './active-runs.ts'
@@ -96,7 +96,7 @@ const execute = async (core: Core, { ticket, execution, leased }: Work): Promise
     await waitForPlace(core.clock, ticket, { maxMs: MAX_QUEUE_MS, signal })
   } catch (error) {
     if (!isBerthError(error)) throw error
-    if (error.code !== 'canceled') {
+    if (errorTable[error.code].retryable) {
       // It is durable, so it is executed later; the same key then answers with it.
       if (leased) await handBack(core, stored, 0)
       throw error

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { BerthError } from '../domain/errors.ts'
 import type { BerthId, TenantId } from '../domain/ids.ts'
 import { createKeyedWakes } from '../domain/keyed-wakes.ts'
-import type { Berth } from '../domain/tenant.ts'
+import type { Berth, TenantState } from '../domain/tenant.ts'
 import type { ProvisionerDeps, TenantBerth, TenantReference } from './provisioner.ts'
 import type { SignUps } from './sign-ups.ts'
 import { createTenantFinder, type Found, keyOf } from './tenant-finder.ts'
@@ -73,19 +73,28 @@ export const createBerthLookup = (
   }
 }
 
+/** Null while the tenant may run code. */
+export const whyClosed = (state: TenantState): BerthError | null => {
+  switch (state) {
+    case 'active':
+      return null
+    case 'suspended':
+      return new BerthError('tenant_suspended', 'the tenant is suspended')
+    case 'deprovisioning':
+    case 'deleted':
+      return new BerthError('tenant_deleted', 'the tenant was deleted')
+    default:
+      return state satisfies never
+  }
+}
+
 const notReadyYet = () =>
   new BerthError('tenant_provisioning', "the tenant's berth is still being made", { retryAfterSeconds: 2 })
 
 /** @throws {BerthError} tenant_suspended, tenant_deleted, provisioning_failed, tenant_provisioning */
 const assertUsable = ({ tenant, berth }: Found): TenantBerth => {
-  switch (tenant.state) {
-    case 'suspended':
-      throw new BerthError('tenant_suspended', 'the tenant is suspended')
-    case 'deprovisioning':
-    case 'deleted':
-      throw new BerthError('tenant_deleted', 'the tenant was deleted')
-    case 'active':
-  }
+  const closed = whyClosed(tenant.state)
+  if (closed !== null) throw closed
   if (berth === null || berth.state === 'deprovisioning' || berth.state === 'deleted') throw notReadyYet()
   if (berth.state === 'failed') {
     const data = { berthId: berth.id, lastError: berth.lastError }

@@ -9,6 +9,7 @@ import type { HookEvent, SignUp, Store } from '../domain/ports/store.ts'
 import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
 import { createBerthLookup } from './berth-lookup.ts'
 import { createBerthWork } from './berth-work.ts'
+import { createClosings } from './closings.ts'
 import { reconcile } from './reconcile.ts'
 import { createSignUps } from './sign-ups.ts'
 
@@ -51,6 +52,8 @@ export interface TenantBerth {
   readonly berth: Berth
 }
 
+export type ClosedListener = (tenantId: TenantId, why: BerthError) => void
+
 export type ReconcileFinding = {
   /**
    * orphan: resources that no row owns · missing: a ready berth without resources · half_made: a berth that failed or is incomplete ·
@@ -87,6 +90,10 @@ export interface Provisioner {
    * @throws {BerthError} not_found (a tenant id that nobody has), tenant_suspended, tenant_deleted, tenant_provisioning, provisioning_failed, berth_cap_reached
    */
   ensureBerth(who: TenantReference, options: { signal: AbortSignal }): Promise<TenantBerth>
+  /** Called at once with every tenant that this process suspends or begins to delete, and why it may not run. */
+  onClosed(listener: ClosedListener): void
+  /** Which of these may not run any more, and why; whatever process closed them. Fresh from the store. */
+  findClosed(tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, BerthError>>
   /** @throws {BerthError} not_found, conflict */
   suspend(tenantId: TenantId): Promise<Tenant>
   /** @throws {BerthError} not_found, conflict */
@@ -118,10 +125,11 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
   const signUps = createSignUps(deps, settings, { onWork: () => work.wake() })
   const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
   const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged }, settings)
+  const closings = createClosings(deps.store, lookup)
   const setSuspended = async (tenantId: TenantId, suspended: boolean): Promise<Tenant> => {
     const tenant = await deps.store.tenants.setSuspended(tenantId, suspended)
-    lookup.forget(tenantId)
     if (tenant === null) throw await whyNotSuspended(deps.store, tenantId)
+    closings.changed(tenant)
     deps.events.emit({ code: suspended ? 'tenant.suspended' : 'tenant.resumed', level: 'info', tenantId })
     return tenant
   }
@@ -129,11 +137,13 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
     signUp: signUps.signUp,
     requestDeletion: async (externalId, event) => {
       const tenant = await signUps.requestDeletion(externalId, event)
-      lookup.forget(tenant.id)
+      closings.changed(tenant)
       return tenant
     },
     find: lookup.find,
     ensureBerth: lookup.ensureBerth,
+    onClosed: closings.onClosed,
+    findClosed: closings.findClosed,
     suspend: (tenantId) => setSuspended(tenantId, true),
     resume: (tenantId) => setSuspended(tenantId, false),
     reconcile: async (request) => {

@@ -31,6 +31,13 @@ const listTenants = (
     return toPage(await query.execute(), limit, parseTenant)
   })
 
+const statesOf = (database: Database, tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, TenantState>> =>
+  database.read(async (db) => {
+    if (tenantIds.length === 0) return new Map()
+    const rows = await db.selectFrom('tenants').select(['id', 'state']).where('id', 'in', tenantIds).execute()
+    return new Map(rows.map(({ id, state }) => [id, state]))
+  })
+
 const setSuspended = (database: Database, tenantId: TenantId, suspended: boolean): Promise<Tenant | null> =>
   database.write(async (db) =>
     parseOrNull(
@@ -53,6 +60,7 @@ export const createTenantStore = (database: Database): TenantStore => ({
     ),
   findByExternalId: (externalId) => database.read(async (db) => parseOrNull(await findTenantByKey(db, externalId))),
   list: (options) => listTenants(database, options),
+  statesOf: (tenantIds) => statesOf(database, tenantIds),
   setSuspended: (tenantId, suspended) => setSuspended(database, tenantId, suspended),
   listDeprovisioned: ({ limit }) => listDeprovisioned(database, limit),
   finishDeprovision: (tenantId, receipt, now) => finishDeprovision(database, tenantId, { receipt, now }),

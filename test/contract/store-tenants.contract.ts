@@ -246,6 +246,9 @@ const describeLists = ({ create }: StoreHarness): void => {
 
     expect((await store.tenants.setSuspended(tenant.id, true))?.state).toBe('suspended')
     expect((await store.tenants.list({ cursor: null, limit: 5, state: 'suspended' })).entries).toHaveLength(1)
+    const unknown = ids.tenantId()
+    expect([...(await store.tenants.statesOf([tenant.id, unknown]))]).toEqual([[tenant.id, 'suspended']])
+    expect((await store.tenants.statesOf([])).size).toBe(0)
     expect((await store.tenants.setSuspended(tenant.id, false))?.state).toBe('active')
     await store.tenants.requestDeletion(deletion('ada'))
     expect(await store.tenants.setSuspended(tenant.id, false)).toBeNull()

@@ -74,6 +74,8 @@ export interface TenantStore {
   findByExternalId(externalId: ExternalId): Promise<Tenant | null>
   /** Oldest first. */
   list(options: PageRequest & { state: TenantState | null }): Promise<Page<Tenant>>
+  /** States of those that exist. */
+  statesOf(tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, TenantState>>
   /** active ↔ suspended. Null when the tenant is in neither state. */
   setSuspended(tenantId: TenantId, suspended: boolean): Promise<Tenant | null>
   /** Deprovisioning tenants all of whose berths are deleted, with what `settle` reported of each berth. */
