@@ -147,7 +147,7 @@ const start = async (core: Core, signal: AbortSignal): Promise<void> => {
   await core.active.drain(core.settings.drainMs)
   stopped.abort()
   await Promise.all(loops)
-  await core.recorder.flush()
+  await core.recorder[Symbol.asyncDispose]()
 }
 
 /** Loops end with the reason of their signal. */

@@ -28,6 +28,8 @@ export class RunRecorder implements AsyncDisposable {
   readonly #batchIsDue: Wake
   #units = 0
   #failures = 0
+  /** Why the last write failed, when the store was away. */
+  #outage: BerthError | null = null
   #attemptsLeft = Infinity
   #working: Promise<void> | null = null
   #progress = Promise.withResolvers<void>()
@@ -56,17 +58,23 @@ export class RunRecorder implements AsyncDisposable {
     return this.#isFull() ? this.#roomAgain() : null
   }
 
-  /** Resolves when all that was added so far is committed or lost. */
+  /** Resolves when all that was added so far is committed or lost. @throws {BerthError} store_unavailable when the store takes nothing now */
   async flush(): Promise<void> {
-    while (this.#working !== null && this.#pending.size > 0) {
-      this.#batchIsDue.wake()
-      await Promise.race([this.#progress.promise, this.#working])
+    while (this.#pending.size > 0) {
+      await this.#nextWrite()
+      if (this.#outage !== null) throw this.#outage
     }
   }
 
+  /** What the store does not take within a few attempts is lost, and told. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#attemptsLeft = FLUSH_ATTEMPTS_AT_END
-    await this.flush()
+    while (this.#pending.size > 0) await this.#nextWrite()
+  }
+
+  async #nextWrite(): Promise<void> {
+    this.#batchIsDue.wake()
+    await Promise.race([this.#progress.promise, this.#working])
   }
 
   #isFull(): boolean {
@@ -102,6 +110,7 @@ export class RunRecorder implements AsyncDisposable {
       await this.#deps.store.runs.record(batch.map(({ stored }) => stored))
       this.#remove(batch)
       this.#failures = 0
+      this.#outage = null
     } catch (error) {
       this.#attemptsLeft -= 1
       this.#failures += 1
@@ -111,9 +120,9 @@ export class RunRecorder implements AsyncDisposable {
         detail: { buffered: this.#pending.size },
         error,
       })
-      const outage = isBerthError(error) && error.code === 'store_unavailable'
+      this.#outage = isBerthError(error) && error.code === 'store_unavailable' ? error : null
       if (this.#attemptsLeft <= 0) this.#lose([...this.#pending.values()], error)
-      else if (!outage && batch.length === 1) this.#lose(batch, error)
+      else if (this.#outage === null && batch.length === 1) this.#lose(batch, error)
     }
     this.#progress.resolve()
     this.#progress = Promise.withResolvers<void>()
