@@ -40,7 +40,9 @@ const take = async (core: Core): Promise<number> => {
   const limit = Math.min(LEASED_AT_ONCE, most - core.active.leased().length)
   if (limit <= 0) return 0
   const due = await core.store.runs.lease({ lease: core.lease(), limit, now: core.clock.now() })
-  for (const queued of due) void workOn(core, queued)
+  // A lease of our own may seem to have ended after a jump of the clock or an outage of the store.
+  const mine = new Set(core.active.leased())
+  for (const queued of due) if (!mine.has(queued.run.id)) void workOn(core, queued)
   return due.length
 }
 
@@ -67,7 +69,8 @@ const workOn = async (core: Core, queued: QueuedRun): Promise<void> => {
 /** Null when it does not end here: it was handed back, or it is another's. */
 const execute = async (core: Core, queued: QueuedRun, { abort, feed }: ActiveRun): Promise<Executed | null> => {
   const { signal } = abort
-  const receivedMs = core.clock.monotonicMs() - (core.clock.now().getTime() - Date.parse(queued.run.createdAt))
+  const waitedMs = Math.max(0, core.clock.now().getTime() - Date.parse(queued.run.createdAt))
+  const receivedMs = core.clock.monotonicMs() - waitedMs
   const stored = { run: queued.run, tenantId: queued.tenantId, berthId: queued.berthId }
   const waiting = { stored, requestId: undefined, receivedMs, signal, feed }
   if (queued.attempts > MAX_ATTEMPTS && queued.run.status === 'running')

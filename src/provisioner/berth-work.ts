@@ -32,7 +32,8 @@ export const createBerthWork = (
   const take = async (signal: AbortSignal): Promise<void> => {
     const limit = settings.concurrency - held.size
     const due = limit > 0 ? await store.berths.lease({ lease: lease(), limit, now: clock.now() }) : []
-    for (const berth of due) void queue.add(() => workOn(berth, signal))
+    // A lease of our own may seem to have ended after a jump of the clock or an outage of the store.
+    for (const berth of due) if (!held.has(berth.id)) void queue.add(() => workOn(berth, signal))
   }
 
   const workOn = async (berth: LeasedBerth, signal: AbortSignal): Promise<void> => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { BerthId } from '../../src/domain/ids.ts'
 import { codeOf, quiet } from '../contract/content.ts'
-import { externalId, openProvisioningSite } from '../support/provisioning-site.ts'
+import { clock, externalId, openProvisioningSite } from '../support/provisioning-site.ts'
 
 const signal = quiet()
 
@@ -92,4 +92,29 @@ test('a worker that stops in the middle hands its lease back, and the next takes
   site.work()
 
   expect((await site.provisioner.ensureBerth(tenant.id, { signal })).berth.state).toBe('ready')
+})
+
+test('a clock that jumps ahead makes no server do its own work twice', async () => {
+  let offMs = 0
+  const jumping = { ...clock, now: () => new Date(clock.now().getTime() + offMs) }
+  const arrived = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  let made = 0
+  const fault = async (step: string) => {
+    if (step !== 'create') return
+    made += 1
+    arrived.resolve()
+    if (made === 1) await goOn.promise
+  }
+  await using site = await openProvisioningSite({ clock: jumping, fault })
+  site.work()
+  await site.provisioner.signUp(externalId('ada'), null)
+  await arrived.promise
+
+  offMs = 3_600_000
+  await site.provisioner.ensureBerth(externalId('bob'), { signal })
+  goOn.resolve()
+  await site.provisioner.ensureBerth(externalId('ada'), { signal })
+
+  expect(made).toBe(2)
 })

@@ -5,6 +5,7 @@ import { createBerthFolders } from '../../src/backends/local/berth-folders.ts'
 import { openLayout } from '../../src/backends/local/layout.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import type { Berths } from '../../src/domain/ports/berths.ts'
+import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { Fleet, SelfTestReport } from '../../src/domain/ports/fleet.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
@@ -37,15 +38,19 @@ const passed: SelfTestReport = { passed: true, runnerVersion: 1, image: 'local',
 
 /** Real folders and a real store; the self-test finds the berth's resources and needs no runner. */
 export const openProvisioningSite = async (
-  options: Partial<ProvisionerOptions> & { readonly fault?: Fault; readonly dataDir?: string } = {},
+  options: Partial<ProvisionerOptions> & {
+    readonly fault?: Fault
+    readonly dataDir?: string
+    readonly clock?: Clock
+  } = {},
 ): Promise<ProvisioningSite> => {
-  const { fault = () => undefined, dataDir: given, ...settings } = options
+  const { fault = () => undefined, dataDir: given, clock: own = clock, ...settings } = options
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'berth-provisioner-')))
   const store = await openSqliteStore({ dataDir, clock })
   const folders = createBerthFolders(await openLayout(join(dataDir, 'folders'), []))
   const log = createEventLog()
   const provisioner = createProvisioner(
-    { store, clock, ids, events: log, berths: withFaults(folders, fault), fleet: createSelfTest(folders, fault) },
+    { store, clock: own, ids, events: log, berths: withFaults(folders, fault), fleet: createSelfTest(folders, fault) },
     { cell: 'home', spares: 0, maxBerths: 1000, pollMs: 50, leaseMs: 2000, readyWaitMs: 5000, ...settings },
   )
   const stops = new Set<() => Promise<void>>()
