@@ -93,6 +93,8 @@ interface Work {
 const execute = async (core: Core, { ticket, execution, leased }: Work): Promise<Executed> => {
   const { stored, signal } = execution
   try {
+    // To be made durable may have taken until after the stop.
+    core.assertOpen()
     await waitForPlace(core.clock, ticket, { maxMs: MAX_QUEUE_MS, signal })
   } catch (error) {
     if (!isBerthError(error)) throw error

@@ -105,3 +105,30 @@ test('a run with a key that does not end in time is executed later, and the key 
   await expect.poll(() => codeOf(next.run(ask({ idempotency })))).toBe('no error')
   expect(await next.run(ask({ idempotency }))).toMatchObject({ replayed: true, run: { status: 'succeeded' } })
 })
+
+test('a run with a key that becomes durable while the server stops is left to the next one', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  await using site = await openDispatchSite({
+    leaseMs: 3_600_000,
+    faultyRuns: (runs) => ({
+      ...runs,
+      insert: async (options) => {
+        arrived.resolve()
+        await goOn.promise
+        return runs.insert(options)
+      },
+    }),
+  })
+  const stop = site.work()
+  const running = codeOf(site.dispatcher.run(ask({ idempotency: { key: 'key-1', requestHash: 'hash-1' } })))
+  await arrived.promise
+  await stop()
+
+  goOn.resolve()
+
+  expect(await running).toBe('shutting_down')
+  expect(site.dispatch.requests).toEqual([])
+  site.work(site.another())
+  await expect.poll(() => site.dispatch.requests.length).toBe(1)
+})
