@@ -36,7 +36,7 @@ export const createBerthLookup = (
   const tenantIds = new LRUCache<string, TenantId>({ max: CACHED_TENANTS })
   const tenants = createTenantFinder(deps)
   const waits = createKeyedWakes<BerthId>(clock)
-  // A lookup that began before `forget` must not bring back what was forgotten.
+  // A lookup that began before `forget` must not bring back what was forgotten, nor answer who came after.
   let generation = 0
 
   const remember = (who: TenantReference, entry: TenantBerth): TenantBerth => {
@@ -54,7 +54,7 @@ export const createBerthLookup = (
     const deadline = clock.monotonicMs() + options.readyWaitMs
     for (;;) {
       const before = generation
-      const { tenant, berth } = assertUsable(await tenants.findOrSignUp(who))
+      const { tenant, berth } = assertUsable(await tenants.findOrSignUp(who, before))
       if (berth.state === 'ready') return before === generation ? remember(who, { tenant, berth }) : { tenant, berth }
       const leftMs = deadline - clock.monotonicMs()
       if (leftMs <= 0) throw notReadyYet()

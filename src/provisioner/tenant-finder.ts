@@ -28,9 +28,9 @@ export const createTenantFinder = ({ store, signUp }: Pick<ProvisionerDeps, 'sto
 
   return {
     find,
-    /** A burst of runs of one tenant asks the store once. */
-    findOrSignUp: (who: TenantReference): Promise<Found> => {
-      const key = keyOf(who)
+    /** A burst of runs of one tenant asks the store once. Nobody joins a look that began in an earlier `generation`. */
+    findOrSignUp: (who: TenantReference, generation: number): Promise<Found> => {
+      const key = `${generation}\0${keyOf(who)}`
       const running = inFlight.get(key) ?? findOrSignUp(who).finally(() => inFlight.delete(key))
       inFlight.set(key, running)
       return running

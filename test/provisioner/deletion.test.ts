@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { codeOf, collect, quiet } from '../contract/content.ts'
-import { externalId, openProvisioningSite } from '../support/provisioning-site.ts'
+import { createProvisioner } from '../../src/provisioner/provisioner.ts'
+import { clock, externalId, ids, openProvisioningSite, type ProvisioningSite } from '../support/provisioning-site.ts'
 
 const signal = quiet()
 
@@ -89,3 +90,45 @@ test('a deleted tenant cannot be suspended', async () => {
 
   expect(await codeOf(site.provisioner.suspend(id))).toBe('conflict')
 })
+
+test('a suspension reaches who joins a lookup that began before it', async () => {
+  await using site = await openProvisioningSite({ lookupTtlMs: 3_600_000 })
+  const stop = site.work()
+  const { tenant } = await site.provisioner.ensureBerth(externalId('ada'), { signal })
+  await stop()
+  // A second process-wide view of the same store whose reads can be held back.
+  const held = Promise.withResolvers<void>()
+  const read = Promise.withResolvers<void>()
+  const slow = createSlowProvisioner(site, async () => {
+    read.resolve()
+    await held.promise
+  })
+  const before = slow.ensureBerth(tenant.id, { signal })
+  await read.promise
+  await slow.suspend(tenant.id)
+  const after = codeOf(slow.ensureBerth(tenant.id, { signal }))
+  held.resolve()
+
+  await before
+  expect(await after).toBe('tenant_suspended')
+  expect(await codeOf(slow.ensureBerth(tenant.id, { signal }))).toBe('tenant_suspended')
+})
+
+/** Another provisioner on the same store whose first look at a tenant's berth can be held back after it was read. */
+const createSlowProvisioner = ({ store, folders, log }: ProvisioningSite, afterFirstRead: () => Promise<void>) => {
+  let isFirst = true
+  const findByTenant: typeof store.berths.findByTenant = async (tenantId) => {
+    const berth = await store.berths.findByTenant(tenantId)
+    if (isFirst) {
+      isFirst = false
+      await afterFirstRead()
+    }
+    return berth
+  }
+  const berths = { ...store.berths, findByTenant }
+  const fleet = { selfTest: () => Promise.reject(new Error('nothing is made here')) }
+  return createProvisioner(
+    { store: { tenants: store.tenants, berths }, clock, ids, events: log, berths: folders, fleet },
+    { cell: 'home', spares: 0, maxBerths: 1000, lookupTtlMs: 3_600_000 },
+  )
+}
