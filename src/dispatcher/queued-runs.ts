@@ -35,7 +35,7 @@ export const workOnQueue = async (core: Core, signal: AbortSignal): Promise<void
 }
 
 const take = async (core: Core): Promise<number> => {
-  // The store hands out the oldest first: the whole queue of one tenant at its cap must not hide all others.
+  // What waits here for its tenant's place, up to that tenant's whole queue, must not hide the others in the store.
   const most = core.dispatch.capabilities.maxConcurrency + core.settings.perTenant.queued
   const limit = Math.min(LEASED_AT_ONCE, most - core.active.leased().length)
   if (limit <= 0) return 0

@@ -114,4 +114,15 @@ export const migrations: readonly Migration[] = [
       serviceKeys,
     ],
   },
+  {
+    version: 2,
+    name: 'tenants take turns in the queue',
+    statements: [
+      `alter table runs add column turn_at bigint not null default 0`,
+      `update runs set turn_at = created_at`,
+      `drop index runs_pending`,
+      `create index runs_in_turn on runs (turn_at, id) where finished_at is null`,
+      `create index runs_pending_of_tenant on runs (tenant_id) where finished_at is null`,
+    ],
+  },
 ]

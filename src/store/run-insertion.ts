@@ -13,6 +13,7 @@ const toRow = (stored: StoredRun): RunRow => ({
   id: stored.run.id,
   tenant_id: stored.tenantId,
   created_at: Date.parse(stored.run.createdAt),
+  turn_at: Date.parse(stored.run.createdAt),
   attempts: 0,
   lease_owner: null,
   lease_until: 0,
@@ -89,14 +90,32 @@ const pendingColumns = ({ stored, request, lease }: Parameters<RunStore['insert'
   return { ...held, request: JSON.stringify(request) }
 }
 
+/**
+ * A run counts as so much younger for each run of its tenant that waits before it. Whoever floods the queue then delays
+ * himself; and since time goes on for all, nobody waits for ever.
+ */
+const TURN_MS = 60_000
+
+const countPending = async (db: Kysely<Tables>, tenantId: TenantId): Promise<number> => {
+  const { count } = await db
+    .selectFrom('runs')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('tenant_id', '=', tenantId)
+    .where('finished_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
 export const insertRun = (database: Database, options: Parameters<RunStore['insert']>[0]): Promise<RunInsertion> =>
   database.write(async (db) => {
     const { stored, idempotency } = options
     const states = await holdTenants(db, database.traits, [stored.tenantId])
     assertTenantTakesRuns(states.get(stored.tenantId), stored.tenantId)
+    const row = { ...toRow(stored), ...pendingColumns(options) }
+    const turnAt = row.turn_at + (await countPending(db, stored.tenantId)) * TURN_MS
     await db
       .insertInto('runs')
-      .values({ ...toRow(stored), ...pendingColumns(options) })
+      .values({ ...row, turn_at: turnAt })
       .execute()
     if (idempotency === null) return { outcome: 'created' }
     const claimed = await claimKey(db, stored, idempotency)

@@ -39,7 +39,7 @@ export const leaseRuns = (
       .selectAll()
       .where('finished_at', 'is', null)
       .where('lease_until', '<=', now.getTime())
-      .orderBy('created_at')
+      .orderBy('turn_at')
       .orderBy('id')
       .limit(limit)
       .$if(database.traits.concurrentWriters, (query) => query.forUpdate().skipLocked())

@@ -50,6 +50,8 @@ export interface RunRow {
   created_at: number
   /** Null exactly while the run is not terminal. */
   finished_at: number | null
+  /** Queued runs are taken in this order: `created_at`, and later by each run of the same tenant that was waiting then. */
+  turn_at: number
   attempts: number
   lease_owner: string | null
   lease_until: number

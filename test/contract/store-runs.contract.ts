@@ -72,8 +72,7 @@ const describeQueue = ({ create }: StoreHarness): void => {
     await using store = await site.open()
     const tenantId = await newTenant(store)
     const runs = []
-    for (let age = 0; age < 8; age += 1)
-      runs.push(await enqueue(store, tenantId, { createdAt: at(100 - age).toISOString() }))
+    for (let ms = 0; ms < 8; ms += 1) runs.push(await enqueue(store, tenantId, { createdAt: at(ms).toISOString() }))
 
     const first = await store.runs.lease({ lease: leaseOf('a'), limit: 3, now: at(0) })
     const [second, third] = await Promise.all([
@@ -81,10 +80,40 @@ const describeQueue = ({ create }: StoreHarness): void => {
       store.runs.lease({ lease: leaseOf('c'), limit: 3, now: at(0) }),
     ])
 
-    expect(first.map(({ run }) => run.id)).toEqual([runs[7]?.id, runs[6]?.id, runs[5]?.id])
+    expect(first.map(({ run }) => run.id)).toEqual([runs[0]?.id, runs[1]?.id, runs[2]?.id])
     expect(first[0]).toMatchObject({ tenantId, attempts: 1, request })
     const all = [...first, ...second, ...third].map(({ run }) => run.id)
     expect(new Set(all).size).toBe(all.length)
+  })
+
+  test('tenants who flood the queue do not delay the others, whose runs come next', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    const [ada, bob, eve] = [
+      await newTenant(store, 'ada'),
+      await newTenant(store, 'bob'),
+      await newTenant(store, 'eve'),
+    ]
+    const flood = []
+    for (let ms = 0; ms < 40; ms += 1)
+      flood.push(await enqueue(store, ms % 2 === 0 ? ada : bob, { createdAt: at(ms).toISOString() }))
+    const late = await enqueue(store, eve, { createdAt: at(40).toISOString() })
+
+    const first = await store.runs.lease({ lease: leaseOf('a'), limit: 3, now: at(50) })
+
+    expect(first.map(({ run }) => run.id)).toEqual([flood[0]?.id, flood[1]?.id, late.id])
+  })
+
+  test('who flooded the queue does not wait for ever behind those who come after', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    const [ada, bob] = [await newTenant(store, 'ada'), await newTenant(store, 'bob')]
+    const flood = [await enqueue(store, ada), await enqueue(store, ada)]
+    await enqueue(store, bob, { createdAt: at(3_600_000).toISOString() })
+
+    const first = await store.runs.lease({ lease: leaseOf('a'), limit: 2, now: at(0) })
+
+    expect(first.map(({ run }) => run.id)).toEqual(flood.map(({ id }) => id))
   })
 
   test('a run that its inserting server leases is not taken by another until the lease ends', async () => {

@@ -171,7 +171,10 @@ export interface RunStore {
   }): Promise<RunInsertion>
   /** Finished synchronous runs, many in one commit; they may be lost by a crash, and docs say so. Those of deleted tenants are dropped. */
   record(runs: readonly StoredRun[]): Promise<void>
-  /** Queued runs and runs whose lease ran out, oldest first. A run whose cancel was asked for is settled as canceled instead. */
+  /**
+   * Queued runs and runs whose lease ran out: of one tenant the oldest first, and no tenant who has many delays the others.
+   * A run whose cancel was asked for is settled as canceled instead.
+   */
   lease(options: { lease: Lease; limit: number; now: Date }): Promise<readonly QueuedRun[]>
   /** Writes progress or the end of a run that this owner still leases; extends the lease while not terminal. */
   settle(runId: RunId, lease: Lease, stored: StoredRun): Promise<boolean>
