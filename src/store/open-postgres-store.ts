@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { BerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Store } from '../domain/ports/store.ts'
+import { postgresCommitBehind } from './commit-behind.ts'
 import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
@@ -51,7 +52,6 @@ const prepare = async (url: string): Promise<void> => {
 export const openPostgresStore = async ({ url, clock }: { url: string; clock: Clock }): Promise<Store> => {
   await prepare(url)
   const db = connect(url, STATEMENT_TIMEOUT_MS)
-  return createStore(createDatabase(db, { concurrentWriters: true, journalKeepsErased: false }, clock), () =>
-    db.destroy(),
-  )
+  const traits = { concurrentWriters: true, journalKeepsErased: false, commitBehind: postgresCommitBehind }
+  return createStore(createDatabase(db, traits, clock), () => db.destroy())
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Kysely } from 'kysely'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Store } from '../domain/ports/store.ts'
+import { createSqliteCommitBehind } from './commit-behind.ts'
 import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
@@ -27,9 +28,9 @@ export const openSqliteStore = async (options: { dataDir: string; clock: Clock }
     // The folder's lock keeps other servers out.
     await migrate(db, { migrations, lock: async () => undefined })
     const owned = resources.move()
-    return createStore(createDatabase(db, { concurrentWriters: false, journalKeepsErased: true }, clock), () =>
-      owned.disposeAsync(),
-    )
+    const commitBehind = createSqliteCommitBehind(sqlite)
+    const traits = { concurrentWriters: false, journalKeepsErased: true, commitBehind }
+    return createStore(createDatabase(db, traits, clock), () => owned.disposeAsync())
   } catch (error) {
     throw toStoreError(error)
   }

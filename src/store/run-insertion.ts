@@ -146,7 +146,7 @@ const upsertRuns = async (db: Kysely<Tables>, rows: readonly RunRow[]): Promise<
 
 /** Runs of tenants that are gone meanwhile are dropped: a deleted user leaves nothing behind. */
 export const recordRuns = (database: Database, runs: readonly StoredRun[]): Promise<void> =>
-  database.write(async (db) => {
+  database.writeBehind(async (db) => {
     if (runs.length === 0) return
     const states = await holdTenants(db, database.traits, [...new Set(runs.map(({ tenantId }) => tenantId))])
     const wanted = runs.filter(({ tenantId }) => (states.get(tenantId) ?? 'deleted') !== 'deleted')

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { createDatabase } from '../../src/store/database.ts'
+import { postgresCommitBehind } from '../../src/store/commit-behind.ts'
 import { createStore } from '../../src/store/create-store.ts'
 import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
 import { createPostgresPool, STATEMENT_TIMEOUT_MS } from '../../src/store/postgres-pool.ts'
@@ -30,9 +31,8 @@ const openWithoutLocks = (url: string): Store => {
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: createPostgresPool(url, STATEMENT_TIMEOUT_MS) }),
   })
-  return createStore(createDatabase(db, { concurrentWriters: false, journalKeepsErased: false }, clock), () =>
-    db.destroy(),
-  )
+  const traits = { concurrentWriters: false, journalKeepsErased: false, commitBehind: postgresCommitBehind }
+  return createStore(createDatabase(db, traits, clock), () => db.destroy())
 }
 
 /** Berths above the cap of 3 after 10 sign-ups at once. */

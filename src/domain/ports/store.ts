@@ -169,7 +169,10 @@ export interface RunStore {
     idempotency: IdempotencyKey | null
     lease: Lease | null
   }): Promise<RunInsertion>
-  /** Finished synchronous runs, many in one commit; they may be lost by a crash, and docs say so. Those of deleted tenants are dropped. */
+  /**
+   * Finished synchronous runs, many in one commit that does not wait for the disk: when it resolves they outlive this process, while a
+   * crash of the machine or of the database may lose them, and docs say so. Those of deleted tenants are dropped.
+   */
   record(runs: readonly StoredRun[]): Promise<void>
   /**
    * Queued runs and runs whose lease ran out: of one tenant the oldest first, and no tenant who has many delays the others.
