@@ -39,6 +39,7 @@ class Children:
         self._recycling: asyncio.Task[None] | None = None
         self._is_closed = False
         self._entries: set[str] = set()
+        self._signature: scratch.Signature = {}
         self._mark = f"{os.getpid()}-{start_time(os.getpid())}"
 
     def start(self) -> None:
@@ -81,6 +82,9 @@ class Children:
         if child.folder is not None:
             clean = scratch.remove_folder(child.folder) and clean
             clean = scratch.remove_new(self._shared_folders(child), self._entries, child.uid or os.getuid()) and clean
+            if child.uid is None:
+                # The code was the same user as we are, so the folder above its own was open to it too.
+                clean = scratch.restore(self._config.scratch, self._signature) and clean
         return clean
 
     async def recycle(self) -> None:
@@ -253,6 +257,7 @@ class Children:
     def _make_folder(self, child: Child, server: ForkServer) -> dict[str, Any]:
         child.folder = self._config.scratch / f"run-{self._mark}-{child.number}"
         child.uid = random_uid() if self._choice.own_users else None
+        self._signature = scratch.sign(self._config.scratch)
         scratch.make_folder(child.folder, child.uid)
         self._entries = scratch.list_entries(self._shared_folders(child))
         return {"folder": str(child.folder), "uid": child.uid, "protected": self._protected()}

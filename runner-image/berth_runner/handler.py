@@ -61,6 +61,8 @@ class LambdaRunner:
         try:
             reply = await self._supervisor.execute(event)
         except Exception as error:
+            # A bug, so nothing is proven about what is left of the run.
+            self._supervisor.must_exit = True
             run_id = event.get("runId") if isinstance(event, dict) else None
             return protocol.refusal(run_id, "runner_failed", f"{type(error).__name__}: {error}"[:500])
         return fit_reply(reply, protocol.DEFAULT_LIMITS["maxPayloadBytes"])

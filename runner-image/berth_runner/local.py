@@ -12,7 +12,8 @@ from typing import Any
 from berth_runner import frames, linux
 from berth_runner.config import Config, parse_config
 from berth_runner.levels import NoLevelError
-from berth_runner.protocol import PROTOCOL
+from berth_runner.nesting import MAX_DEPTH
+from berth_runner.protocol import PROTOCOL, refusal
 from berth_runner.supervisor import Supervisor
 
 _EX_CONFIG = 78
@@ -68,6 +69,9 @@ class Local:
         elif kind == "recycle":
             await self._supervisor.recycle()
             self._send({"kind": "recycled"})
+        elif kind == "too_deep":
+            detail = f"variables: expected at most {MAX_DEPTH} levels, got more"
+            self._send(refusal(message["runId"], "malformed_request", detail))
         else:
             await self._run(message)
 
@@ -90,7 +94,12 @@ class Local:
 
 async def _read_frame(reader: asyncio.StreamReader) -> Message:
     length = frames.body_length(await reader.readexactly(frames.HEADER_BYTES))
-    message = json.loads(await reader.readexactly(length))
+    body = await reader.readexactly(length)
+    try:
+        message = json.loads(body)
+    except RecursionError:
+        # One request must not end the runs of all others. The server writes its id before anything that nests.
+        return {"kind": "too_deep", "runId": frames.run_id(body)}
     if not isinstance(message, dict):
         raise ValueError(f"a frame holds an object, got {type(message).__name__}")
     return message

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from berth_runner.nesting import MAX_DEPTH, is_deeper
+
 PROTOCOL = 1
 VERSION = int((Path(__file__).resolve().parent.parent / "VERSION").read_text())
 IMAGE = os.environ.get("BERTH_RUNNER_IMAGE", "local")
@@ -82,6 +84,8 @@ def check_request(request: object) -> Request:
     _expect(request, "profile", lambda value: value in _PROFILES, f"one of {', '.join(_PROFILES)}")
     _expect(request, "code", _is_text, "a text of well-formed Unicode")
     _expect(request, "variables", lambda value: isinstance(value, dict), "an object")
+    if is_deeper(request["variables"], MAX_DEPTH):
+        raise Refusal("malformed_request", f"variables: expected at most {MAX_DEPTH} levels, got more")
     _expect(request, "files", _is_file_list, f"at most {_MAX_FILES} different plain file names")
     _check_limits(request.get("limits"))
     _check_prefix(request.get("prefix"))

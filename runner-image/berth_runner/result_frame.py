@@ -1,9 +1,12 @@
 """Reads the frame on the result pipe. Code of a tenant may have written it, so every part of it is checked."""
 
 import json
+import re
 import struct
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from berth_runner.nesting import MAX_DEPTH, is_deeper
 
 _ERROR_ROOM = 64 * 1024
 _CODES = {
@@ -19,6 +22,9 @@ _TEXTS = {"text", "html", "markdown", "png", "svg"}
 _COLUMN_TYPES = {"string", "number", "integer", "boolean", "datetime", "json"}
 _MAX_SAFE = 2**53 - 1
 _MAX_DETAIL = 4096
+# The value itself, within a frame, a result and perhaps a table.
+_MAX_DEPTH = MAX_DEPTH + 8
+_LONG = re.compile("[0-9]{16}")
 
 
 class FrameError(ValueError):
@@ -72,8 +78,15 @@ class FrameReader:
 def parse_result(body: bytes, max_result_bytes: int) -> Result:
     """Return the checked frame. Raises FrameError."""
     try:
-        frame = json.loads(body, parse_constant=_refuse_constant)
+        text = body.decode()
+        # Asking about each integer costs; without a long one there is nothing to ask.
+        parse_int = _parse_integer if _LONG.search(text) else None
+        frame = json.loads(text, parse_constant=_refuse_constant, parse_int=parse_int)
+        if is_deeper(frame, _MAX_DEPTH):
+            raise FrameError("the result is nested too deep")
         size = len(_compact(frame["results"])) if isinstance(frame, dict) and "results" in frame else 0
+    except FrameError:
+        raise
     except (ValueError, RecursionError) as error:
         raise FrameError(f"the result is not JSON: {type(error).__name__}") from error
     _check_frame(frame)
@@ -90,6 +103,13 @@ def _compact(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )
+
+
+def _parse_integer(text: str) -> int:
+    """Refuse what JavaScript's numbers cannot hold: the server would take the whole reply for broken."""
+    if len(text) > len(str(-_MAX_SAFE)) or abs(int(text)) > _MAX_SAFE:
+        raise FrameError("the result has an integer beyond ±(2^53-1)")
+    return int(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

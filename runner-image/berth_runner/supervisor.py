@@ -178,8 +178,11 @@ class Supervisor:
             await asyncio.wait([task])
 
     async def _put_away(self, child: Child) -> None:
-        if not await self._started_children().put_away(child):
-            self.must_exit = True
+        clean = False
+        try:
+            clean = await self._started_children().put_away(child)
+        finally:
+            self.must_exit = self.must_exit or not clean
 
     def _check_language(self, language: str) -> None:
         if language == "typescript" and packages.node_version(self.config.node_path) is None:
@@ -238,7 +241,8 @@ def _error_of(result: Result | None) -> dict[str, Any] | None:
 
 
 async def _collect(request: protocol.Request, child: Child) -> tuple[list[dict[str, Any]], str | None, str]:
-    with os.scandir(f"/proc/self/fd/{child.outputs}") as entries:
+    # Where no namespaces are, the code can take the rights to the folder from us too; `collect` then says so.
+    with suppress(OSError), os.scandir(f"/proc/self/fd/{child.outputs}") as entries:
         if next(entries, None) is None:
             return [], None, ""
     # Storing them takes long enough to hold up other runs.

@@ -113,7 +113,10 @@ class Runner:
         }
 
     def send(self, message: dict[str, Any]) -> None:
-        body = json.dumps(message).encode()
+        self.send_text(json.dumps(message))
+
+    def send_text(self, text: str) -> None:
+        body = text.encode()
         assert self.process.stdin is not None
         self.process.stdin.write(struct.pack(">I", len(body)) + body)
 
@@ -135,6 +138,12 @@ class Runner:
                 return frame
             if on_frame is not None:
                 on_frame(frame)
+
+    def next_end(self) -> dict[str, Any]:
+        """Return the next reply or refusal, of whichever run."""
+        while (frame := self.receive())["kind"] not in ("reply", "refusal"):
+            pass
+        return frame
 
     def value(self, code: str, **more: Any) -> Any:
         """Return the JSON of the main result; the run must succeed."""

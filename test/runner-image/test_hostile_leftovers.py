@@ -35,6 +35,7 @@ for _ in range(4):
     if os.fork() == 0:
         chain(3)
 """
+DEEP = "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')"
 
 
 @pytest.mark.parametrize("ending", ["", "while True: pass", "os._exit(1)", "ctypes.string_at(0)"])
@@ -166,3 +167,31 @@ def test_random_numbers_and_ids_differ_between_runs(runner: Runner) -> None:
     first, second = runner.value(code), runner.value(code)
 
     assert all(one != other for one, other in zip(first, second, strict=True))
+
+
+def test_files_beside_the_own_folder_do_not_survive(runner: Runner) -> None:
+    """Without namespaces or a user of its own, a run may write wherever its supervisor may."""
+    code = """
+import os
+above = os.path.dirname(os.path.dirname(os.getcwd()))
+try:
+    os.mkdir(above + '/run-1-1-9')
+    open(above + '/left-above', 'w').write('x')
+    end = 'written'
+except OSError:
+    end = 'refused'
+end
+"""
+    assert runner.value(code) == ("written" if runner.ready["runner"]["level"] == "guard" else "refused")
+    assert not [path for path in (runner.folder / "scratch").iterdir() if path.name in ("left-above", "run-1-1-9")]
+
+
+@pytest.mark.parametrize(
+    "trap", ["os.chmod('outputs', 0)", "os.rmdir('outputs')", DEEP, "os.chdir('outputs')\n" + DEEP]
+)
+def test_a_trap_in_the_own_folder_is_put_away(runner: Runner, trap: str) -> None:
+    reply = runner.run(f"import os\n{trap}\n1")
+
+    assert reply["outcome"]["status"] == "succeeded"
+    assert runner.value("1") == 1
+    assert eventually(lambda: not list((runner.folder / "scratch").glob("run-*")))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from berth_runner.nesting import MAX_DEPTH
 from conftest import settings_of
 from runner_process import NODE, Runner, eventually, is_root, running
 
@@ -129,6 +130,31 @@ def test_a_malformed_request_is_refused_by_the_name_of_its_field(walled: Runner,
     assert refusal["code"] == "malformed_request"
     assert refusal["detail"].startswith(f"{named}: expected ")
     assert ", got " in refusal["detail"]
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_variables_at_the_limit_of_nesting_pass_and_one_level_more_does_not(walled: Runner) -> None:
+    assert walled.value("variables", variables={"a": json.loads(nested(MAX_DEPTH - 1))})
+
+    refusal = walled.run("1", variables={"a": json.loads(nested(MAX_DEPTH))})
+
+    assert (refusal["kind"], refusal["code"]) == ("refusal", "malformed_request")
+    assert "variables" in refusal["detail"]
+
+
+def test_a_request_too_deep_to_be_read_ends_no_other_run(walled: Runner) -> None:
+    other = walled.request("import time\nprint('up', flush=True)\ntime.sleep(0.2)\n2")
+    walled.send(other)
+    request = walled.request("1")
+    walled.send_text(json.dumps(request).replace('"variables": {}', f'"variables": {{"a": {nested(20_000)}}}'))
+
+    frames = {frame["runId"]: frame for frame in (walled.next_end(), walled.next_end())}
+
+    assert frames[request["runId"]]["code"] == "malformed_request"
+    assert frames[other["runId"]]["outcome"]["status"] == "succeeded"
 
 
 def test_source_at_its_limit_passes_and_one_byte_more_does_not(walled: Runner) -> None:

@@ -228,3 +228,22 @@ def test_usage_is_the_supervisor_s_own_measure(runner: Runner) -> None:
     assert reply["usage"]["cpuMs"] >= 190
     assert reply["usage"]["wallMs"] >= reply["usage"]["cpuMs"] * 0.9
     assert reply["usage"]["peakMemoryMiB"] > 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("b'9' * 400", id="an integer that JavaScript reads as Infinity"),
+        pytest.param("b'1e999'", id="a number beyond range"),
+        pytest.param("b'[' * 900 + b']' * 900", id="deep nesting that Python can just read"),
+        pytest.param("b'[' * 100_000", id="deep nesting that nobody can read"),
+    ],
+)
+def test_a_forged_result_that_would_break_the_reply_is_the_codes_own_failure(runner: Runner, value: str) -> None:
+    head = '{"kind":"result","ok":true,"results":[{"isMain":true,"json":'
+    code = f'{FORGE}frame({head.encode()} + {value} + b\'}}],"error":null,"code":null,"detail":""}}\')'
+
+    reply = runner.run(f"{code}\nos._exit(0)")
+
+    assert (reply["outcome"]["status"], reply["outcome"]["code"]) == ("failed", "exited")
+    assert reply["results"] == []

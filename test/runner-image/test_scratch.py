@@ -48,3 +48,41 @@ def test_only_new_entries_of_the_run_s_user_are_removed(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3, "entries of another user were touched"
     assert scratch.remove_new((str(tmp_path),), before, os.getuid())
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_tree_deeper_than_any_path_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    scratch.make_folder(folder, None)
+    fd = os.open(folder, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=fd)
+        inner = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(fd)
+
+    assert scratch.remove_folder(folder)
+    assert not folder.exists()
+
+
+def test_what_is_new_in_the_scratch_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "list.json").write_text("{}")
+    before = scratch.sign(tmp_path)
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "file").write_text("by the run")
+    (tmp_path / "link").symlink_to("/")
+
+    assert scratch.restore(tmp_path, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["fonts"]
+
+
+@pytest.mark.parametrize("name", ["list.json", "matplotlibrc"])
+def test_what_was_changed_in_the_scratch_folder_is_no_longer_trusted(tmp_path: Path, name: str) -> None:
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "list.json").write_text("{}")
+    before = scratch.sign(tmp_path)
+    (tmp_path / "fonts" / name).write_text("[]")
+
+    assert not scratch.restore(tmp_path, before)
+    assert list(tmp_path.iterdir()) == []
