@@ -41,7 +41,8 @@ const receiveInto = async (file: FileHandle, body: AsyncIterable<Uint8Array>, op
   return { bytes, sha256: hash.digest('hex'), modifiedAt: (await file.stat()).mtime }
 }
 
-const explain = (error: unknown): unknown => {
+/** A full disk by its name; any other error as it is. */
+export const explainDisk = (error: unknown): unknown => {
   if (!hasCode(error, 'ENOSPC', 'EDQUOT')) return error
   return new BerthError('backend_unavailable', "The disk of the server's machine is full", { cause: error })
 }
@@ -63,6 +64,6 @@ export const receiveUpload = async (
     }
   } catch (error) {
     await rm(path, { force: true })
-    throw explain(error)
+    throw explainDisk(error)
   }
 }

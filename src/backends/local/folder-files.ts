@@ -4,7 +4,7 @@ import { BerthError } from '../../domain/errors.ts'
 import type { FileEntry, FilePlace, TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { entryOf, hasCode, openRegular, pathOf, withFolder } from './beneath.ts'
 import { readBody } from './file-body.ts'
-import { type Upload, receiveUpload } from './file-upload.ts'
+import { explainDisk, receiveUpload, type Upload } from './file-upload.ts'
 import { namesBelow } from './folder-walk.ts'
 import type { Layout } from './layout.ts'
 import { type PlacePath, parsePlacePath, rootOf } from './place-path.ts'
@@ -40,6 +40,10 @@ const publish = async (parent: { root: string; parts: readonly string[] }, last:
     await rename(upload.path, entryOf(folder, last))
     await folder.sync()
     return true
+  }).catch((error: unknown) => {
+    // The berth was deleted after its folder had been opened.
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
   })
   if (!done) throw new BerthError('not_found', 'The berth has no such folder')
 }
@@ -74,7 +78,7 @@ const put: (layout: Layout) => TenantFiles['put'] = (layout) => async (place, na
     await publish(parent, path.last, upload)
   } catch (error) {
     await rm(upload.path, { force: true })
-    throw error
+    throw explainDisk(error)
   }
   return { name, bytes: upload.bytes, modifiedAt: upload.modifiedAt, sha256: upload.sha256 }
 }
