@@ -1,3 +1,4 @@
+import { isBerthError } from '../domain/errors.ts'
 import type { Core } from './core.ts'
 
 const BATCH = 200
@@ -16,6 +17,11 @@ export const deleteExpired = async (core: Core, signal: AbortSignal): Promise<ne
   }
 }
 
+const reasonOf = (error: unknown): string => {
+  if (isBerthError(error)) return error.code
+  return error instanceof Error && 'code' in error ? String(error.code) : 'internal'
+}
+
 const deleteBatch = async ({ store, files, clock, events, settings }: Core, signal: AbortSignal): Promise<number> => {
   const now = clock.now()
   const before = new Date(now.getTime() - settings.retentionMs)
@@ -25,8 +31,9 @@ const deleteBatch = async ({ store, files, clock, events, settings }: Core, sign
     try {
       await files.deleteAll({ berthId, area: 'run', runId: run.id }, { signal })
     } catch (error) {
-      // They still go with the berth; the other runs must not wait for them.
-      events.emit({ code: 'retention.artifacts_left', level: 'error', runId: run.id, berthId, tenantId, error })
+      // They still go with the berth; the other runs must not wait for them. The error itself may name the tenant's file.
+      const detail = { reason: reasonOf(error) }
+      events.emit({ code: 'retention.artifacts_left', level: 'error', runId: run.id, berthId, tenantId, detail })
     }
   }
   if (expired.length > 0) events.emit({ code: 'retention.deleted', level: 'info', detail: { runs: expired.length } })
