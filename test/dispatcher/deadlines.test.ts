@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { codeOf } from '../contract/content.ts'
+import { codeOf, quiet } from '../contract/content.ts'
 import { ask, hastyClock, openDispatchSite } from '../support/dispatch-site.ts'
+import { externalId } from '../support/provisioning-site.ts'
 import { aborted, canceledReply, createScriptedDispatch, replyTo } from '../support/scripted-dispatch.ts'
 
 test('a backend that never answers is given up, and the place is free again', async () => {
@@ -52,6 +53,7 @@ test('time in the queue is told apart from time of execution', async () => {
     return replyTo(request)
   })
   await using site = await openDispatchSite({ dispatch, perTenant: { concurrency: 1 } })
+  await site.provisioner.ensureBerth(externalId('ada'), { signal: quiet() })
   const runs = [site.dispatcher.run(ask()), site.dispatcher.run(ask())]
   await expect.poll(() => dispatch.requests.length).toBe(1)
 
