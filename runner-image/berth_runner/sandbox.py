@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from berth_runner import linux, seccomp
+from berth_runner import linux, seccomp, tree
 from berth_runner.namespaces import map_one_user
 from berth_runner.tree import SANDBOX, UID_RANGE
 
@@ -16,6 +16,7 @@ _MIB = 1024 * 1024
 _FIRST_UID = 1000
 _INODES = 10_000
 _SHORT_LIVED_SLACK_SECONDS = 2
+_COUNTED_SLACK_PROCESSES = 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Plan:
     seccomp: bool
     # Test hooks: names of protections that a control switches off.
     without: tuple[str, ...] = ()
+    # What the tree shows below a folder for temporary files: a checkout may itself lie there.
+    below_tmp: tuple[str, ...] = ()
 
     @property
     def has_namespaces(self) -> bool:
@@ -56,9 +59,21 @@ def build(plan: Plan, disk_bytes: int) -> Place:
         folder = f"{SANDBOX}/{name}"
         os.mkdir(folder, 0o700)  # noqa: PTH102
         os.chown(folder, uid, uid)
+    for folder in tree.TEMPORARY:
+        _cover(folder, tree.below(folder, plan.below_tmp))
     _mount_proc()
     os.chdir(f"{SANDBOX}/work")
     return Place(f"{SANDBOX}/work", uid)
+
+
+def _cover(folder: str, shown: list[str]) -> None:
+    """Make a folder for temporary files the run's own, where the tree shows paths below it and so made it no link."""
+    if not shown:
+        return
+    mounts = [(path, Path(path).is_dir(), linux.clone_tree(path, recursive=True)) for path in shown]
+    tree.attach(folder, linux.clone_tree(f"{SANDBOX}/tmp"), is_folder=True)
+    for path, is_folder, fd in mounts:
+        tree.attach(path, fd, is_folder=is_folder)
 
 
 def resize(disk_bytes: int) -> None:
@@ -100,15 +115,19 @@ def _copy(source: int, name: str) -> None:
         os.close(target)
 
 
-def set_limits(limits: dict[str, Any], *, address_factor: int, extra_processes: int = 0) -> None:
+def set_limits(
+    limits: dict[str, Any], *, address_factor: int, is_counted: bool = False, extra_processes: int = 0
+) -> None:
     """Set the process's resource limits, soft and hard alike. A factor of 0 leaves the address space open."""
+    # A control group counts what it refuses and this limit does not, so there the group's comes first.
+    slack = _COUNTED_SLACK_PROCESSES if is_counted else 0
     seconds = limits["timeoutMs"] // 1000 + _SHORT_LIVED_SLACK_SECONDS
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
         resource.RLIMIT_FSIZE: limits["maxDiskBytes"],
         resource.RLIMIT_NOFILE: 1024,
-        resource.RLIMIT_NPROC: limits["maxProcesses"] + extra_processes,
+        resource.RLIMIT_NPROC: limits["maxProcesses"] + extra_processes + slack,
         resource.RLIMIT_STACK: 8 * _MIB,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,

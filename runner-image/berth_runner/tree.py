@@ -4,6 +4,7 @@ Not in it: home folders, the project, the data directory, /sys, host devices.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from berth_runner import linux
@@ -11,6 +12,8 @@ from berth_runner import linux
 SANDBOX = "/sandbox"
 CACHE = "/sandbox-cache"
 UID_RANGE = 60_000
+# Where programs leave temporary files, whatever TMPDIR says; in a run both are its own writable folder.
+TEMPORARY = ("/tmp", "/var/tmp")
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl/openssl.cnf")
@@ -48,7 +51,7 @@ def build(sources: list[Source]) -> None:
     linux.mount("tmpfs", "/tmp", "tmpfs", flags=linux.MS_NOSUID, options="mode=755,size=4m")
     os.chdir("/tmp")
     for path, fd, is_folder in sources:
-        _attach(path[1:], fd, is_folder)
+        attach(path[1:], fd, is_folder=is_folder)
     for path, target in links:
         Path(path[1:]).symlink_to(target)
     _add_own_files({path for path, _, _ in sources})
@@ -71,7 +74,13 @@ def _protect(path: str) -> None:
     os.close(fd)
 
 
-def _attach(target: str, fd: int, is_folder: bool) -> None:
+def below(folder: str, paths: Iterable[str]) -> list[str]:
+    """Return those of the paths that lie below the folder."""
+    return [path for path in paths if path.startswith(f"{folder}/")]
+
+
+def attach(target: str, fd: int, *, is_folder: bool) -> None:
+    """Put a cloned mount at a path, which is made when it is not there."""
     if is_folder:
         Path(target).mkdir(parents=True, exist_ok=True)
     else:
@@ -88,7 +97,9 @@ def _add_own_files(bound: set[str]) -> None:
         Path(name).write_text(text)
     for name, target in (("fd", "self/fd"), ("stdin", "self/fd/0"), ("stdout", "self/fd/1"), ("stderr", "self/fd/2")):
         Path("dev", name).symlink_to(f"/proc/{target}")
-    # A Python environment may itself lie below /tmp; then only TMPDIR names the writable folder.
-    for name in ("tmp", "var/tmp"):
-        if not any(path.startswith(f"/{name}/") for path in bound):
-            Path(name).symlink_to(f"{SANDBOX}/tmp")
+    # A checkout may itself lie below /tmp, and a link would hide it; then each run covers the folder instead.
+    for folder in TEMPORARY:
+        if below(folder, bound):
+            Path(folder[1:]).mkdir(parents=True, exist_ok=True)
+        else:
+            Path(folder[1:]).symlink_to(f"{SANDBOX}/tmp")

@@ -17,7 +17,8 @@ def main(config_text: str) -> None:
     """Run the fork server on the channel that the configuration names, until the other end is closed."""
     config: dict[str, Any] = json.loads(config_text)
     control = socket.socket(fileno=config["controlFd"])
-    plan = Plan(config["level"], config["uidRange"], config["seccomp"], tuple(config["without"]))
+    below_tmp = tuple(path for folder in tree.TEMPORARY for path in tree.below(folder, config["paths"]))
+    plan = Plan(config["level"], config["uidRange"], config["seccomp"], tuple(config["without"]), below_tmp)
     cache = warm_up.read_cache(config["cacheDir"])
     if plan.has_namespaces:
         namespaces.enter(config["paths"], (lambda: namespaces.get_mapped(control)) if plan.uid_range else None)

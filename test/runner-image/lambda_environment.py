@@ -23,8 +23,13 @@ from runner_process import LIMITS, NODE, PACKAGE_ROOT, ROOT, common_python, is_r
 RIE = ROOT / ".cache" / "rie" / "aws-lambda-rie"
 SECRET = "secret-of-the-role-0123456789"
 _PATIENCE_SECONDS = 60
-# A private /tmp, for the handler empties the shared folders of its environment.
-_PRIVATE = 'for f in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$f" || exit 99; done; exec "$@"'
+# A private /tmp, for the handler empties the shared folders of its environment; the checkout may itself lie below one.
+_PRIVATE = """root=$1; keep=$2; shift 2
+mkdir "$keep" && mount --bind "$root" "$keep" || exit 98
+for f in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$f" || exit 99; done
+mkdir -p "$root" && mount --bind "$keep" "$root" || exit 97
+exec "$@"
+"""
 _UNPRIVILEGED = ["setpriv", "--reuid=993", "--regid=990", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
 
 
@@ -52,7 +57,20 @@ class Environment:
             f"--runtime-api-address=127.0.0.1:{_free_port()}",
         ]
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", _PRIVATE, "sh", *_UNPRIVILEGED, str(RIE), *addresses, *runtime],
+            [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                _PRIVATE,
+                "sh",
+                str(ROOT),
+                f"{self._venv.name}/keep",
+                *_UNPRIVILEGED,
+                str(RIE),
+                *addresses,
+                *runtime,
+            ],
             env=_environment(package),
             stdin=subprocess.DEVNULL,
             stdout=self.log,

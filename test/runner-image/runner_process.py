@@ -73,7 +73,7 @@ def common_python() -> str | None:
 class Runner:
     """One runner process and the pipe to it."""
 
-    def __init__(self, *, unprivileged: bool = False, **settings: Any) -> None:
+    def __init__(self, *, unprivileged: bool = False, package: Path = PACKAGE_ROOT, **settings: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="berth-runner-test-"))
         self.folder.chmod(0o755)
         self.files, self.runs, scratch = self.folder / "files", self.folder / "runs", self.folder / "scratch"
@@ -85,7 +85,7 @@ class Runner:
         as_nobody = unprivileged and is_root()
         python = common_python() if as_nobody else sys.executable
         assert python is not None, "no Python that a user without rights may start"
-        command = [*(UNPRIVILEGED if as_nobody else []), python, "-c", _START, str(PACKAGE_ROOT), json.dumps(settings)]
+        command = [*(UNPRIVILEGED if as_nobody else []), python, "-c", _START, str(package), json.dumps(settings)]
         environment = {"PATH": os.environ["PATH"], "BERTH_TEST_SECRET": "needle-in-the-supervisor", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", bufsize=0
