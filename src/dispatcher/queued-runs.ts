@@ -16,8 +16,13 @@ import {
 import { createRunFeed } from './run-feed.ts'
 import { waitForPlace } from './wait-for-place.ts'
 
-/** Executions of one run, by processes that died or were refused, before it ends as system_error. */
+/** Executions of one run that the backend refused before it ends as system_error. */
 const MAX_ATTEMPTS = 3
+/**
+ * Processes that may die under one run before it ends as system_error. A server that is killed again and again must lose no run,
+ * and a run that itself kills servers must end.
+ */
+const MAX_DEATHS = 10
 const POLL_MS = 2000
 /** After a failure that may pass, another try waits so long. */
 const RETRY_MS = 5000
@@ -73,7 +78,7 @@ const execute = async (core: Core, queued: QueuedRun, { abort, feed }: ActiveRun
   const receivedMs = core.clock.monotonicMs() - waitedMs
   const stored = { run: queued.run, tenantId: queued.tenantId, berthId: queued.berthId }
   const waiting = { stored, requestId: undefined, receivedMs, signal, feed }
-  if (queued.attempts > MAX_ATTEMPTS && queued.run.status === 'running')
+  if (queued.attempts > MAX_DEATHS && queued.run.status === 'running')
     return endUnstarted(core, waiting, diedTooOften(queued.attempts - 1))
   let ticket: Ticket | null = null
   try {
