@@ -6,6 +6,8 @@ import type { RunRequest } from '../domain/run.ts'
 /** JSON in, JSON out, over within two seconds. */
 const EVALUATOR_TIMEOUT_MS = 2000
 const EVALUATOR_MEMORY_MIB = 128
+/** More than what a request has besides code, files and variables. */
+const ENVELOPE_BYTES = 4096
 
 export interface RequestCeilings {
   readonly limits: RunLimits
@@ -60,9 +62,14 @@ const overLimit = (field: string, got: number, max: number): readonly FieldError
 
 /** @throws {BerthError} payload_too_large */
 export const assertPayload = (request: DispatchRequest): void => {
-  const bytes = Buffer.byteLength(JSON.stringify(request))
   const { maxPayloadBytes } = request.limits
+  if (isSurelyBelow(request, maxPayloadBytes)) return
+  const bytes = Buffer.byteLength(JSON.stringify(request))
   if (bytes <= maxPayloadBytes) return
   const detail = `expected code and variables of at most ${maxPayloadBytes} bytes together, got ${bytes}`
   throw new BerthError('payload_too_large', detail)
 }
+
+/** JSON takes six bytes per UTF-16 unit at most, so a short program without variables need not be written out to be measured. */
+const isSurelyBelow = ({ code, files, variables }: DispatchRequest, maxBytes: number): boolean =>
+  files.length === 0 && Object.keys(variables).length === 0 && code.length * 6 + ENVELOPE_BYTES <= maxBytes

@@ -15,6 +15,9 @@ export interface DispatchWork {
 
 type Deps = Pick<DispatcherDeps, 'dispatch' | 'fleet' | 'clock' | 'events'>
 
+/** A reason of its own: without one each abort makes an exception with its stack, on the path of every run. */
+const OVER = 'over'
+
 /**
  * The reply of the berth's runner within the time limit and a grace. Tries a second time only when the runner said that it has not started.
  * @throws {BerthError} what Dispatch throws; runner_failed when nothing came back in time; the reason of the signal
@@ -37,7 +40,7 @@ export const dispatchRun = async (deps: Deps, settings: Settings, work: Dispatch
     if (signal.aborted && isBerthError(signal.reason)) throw signal.reason
     throw asBerthError(error)
   } finally {
-    ended.abort()
+    ended.abort(OVER)
   }
 }
 

@@ -15,7 +15,7 @@ import {
   executeRun,
   type Execution,
 } from './execute-run.ts'
-import { createRunFeed } from './run-feed.ts'
+import { createRunFeed, type RunFeed } from './run-feed.ts'
 import { createRun } from './run-from-reply.ts'
 import { MAX_QUEUE_MS } from './settings.ts'
 import { waitForPlace } from './wait-for-place.ts'
@@ -61,24 +61,24 @@ const inHand = async (core: Core, options: RunOptions, { execution, ticket }: Ha
   options.signal.addEventListener('abort', clientLeft, { once: true })
   core.active.add(active)
   const ended = new AbortController()
-  const told = tell(active, options.onEvent, AbortSignal.any([options.signal, ended.signal]))
-  told.catch(() => undefined)
+  const told = feed === null ? null : tell(feed, options, ended.signal)
+  told?.catch(() => undefined)
   try {
     const executed = await execute(core, { ticket, leased, execution: { ...execution, signal: abort.signal } })
     feed?.update(executed.run)
     await told
     return { run: answerOf(executed), tenantId: stored.tenantId, replayed: false }
   } finally {
-    ended.abort()
+    if (told !== null) ended.abort()
     options.signal.removeEventListener('abort', clientLeft)
     core.active.remove(active)
   }
 }
 
-const tell = async ({ feed }: ActiveRun, onEvent: RunOptions['onEvent'], signal: AbortSignal): Promise<void> => {
-  if (feed === null || onEvent === undefined) return
+const tell = async (feed: RunFeed, { onEvent, ...options }: RunOptions, ended: AbortSignal): Promise<void> => {
+  const signal = AbortSignal.any([options.signal, ended])
   try {
-    for await (const event of feed.follow(null, signal)) onEvent(event)
+    for await (const event of feed.follow(null, signal)) onEvent?.(event)
   } catch (error) {
     if (!signal.aborted) throw error
   }

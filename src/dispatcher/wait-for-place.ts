@@ -27,7 +27,8 @@ export const waitForPlace = async (clock: Clock, ticket: Ticket, { maxMs, signal
   try {
     await Promise.race([ticket.granted, refused.promise])
   } finally {
-    ended.abort()
+    // A reason of its own: without one each abort makes an exception with its stack.
+    ended.abort('over')
     signal.removeEventListener('abort', abort)
   }
 }

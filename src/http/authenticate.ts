@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Request } from 'express'
 import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { Caller } from '../domain/ports/identity-verifier.ts'
@@ -21,9 +21,9 @@ const MAX_KNOWN = 10_000
  */
 export const createAuthenticator = (identity: HttpDeps['identity'], strangers: SourceLimiter) => {
   const knownGood = new Set<string>()
-  const remember = (hash: string): void => {
-    if (knownGood.has(hash)) return
-    knownGood.add(hash)
+  const remember = (fingerprint: string): void => {
+    if (knownGood.has(fingerprint)) return
+    knownGood.add(fingerprint)
     const [oldest] = knownGood
     if (knownGood.size > MAX_KNOWN && oldest !== undefined) knownGood.delete(oldest)
   }
@@ -33,10 +33,10 @@ export const createAuthenticator = (identity: HttpDeps['identity'], strangers: S
     const waitSeconds = strangers.waitSeconds(source)
     try {
       const credential = bearerOf(request)
-      const hash = createHash('sha256').update(credential).digest('base64')
-      if (waitSeconds > 0 && !knownGood.has(hash)) throw tooManyFailures(waitSeconds)
+      const fingerprint = hash('sha256', credential, 'base64')
+      if (waitSeconds > 0 && !knownGood.has(fingerprint)) throw tooManyFailures(waitSeconds)
       const caller = await identity.verify(credential, { signal })
-      remember(hash)
+      remember(fingerprint)
       return { caller, who: whoOf(caller, request) }
     } catch (error) {
       if (!isBerthError(error) || error.code !== 'unauthenticated') throw error

@@ -24,7 +24,10 @@ export const readBody = async (request: IncomingMessage, options: ReadBodyOption
     else chunks.push(chunk)
   }
   const onEnd = (): void => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
-  const onClose = (): void => reject(new BerthError('invalid_request', 'The connection broke before the body ended.'))
+  const onClose = (): void => {
+    // It comes after every body, and an error costs its stack.
+    if (!request.readableEnded) reject(new BerthError('invalid_request', 'The connection broke before the body ended.'))
+  }
   const timer = setTimeout(() => reject(timedOut(options.timeoutMs)), options.timeoutMs)
   request.on('data', onData).once('end', onEnd).once('close', onClose)
   try {

@@ -2,8 +2,12 @@ import type { Response } from 'express'
 
 /** Answers with JSON as it is. The values are Berth's own, so no schema looks at them again. */
 export const sendJson = (response: Response, status: number, value: unknown): void => {
-  const body = Buffer.from(JSON.stringify(value))
-  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': body.length })
+  const body = JSON.stringify(value)
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+  })
+  // As text: Node then sends head and body in one piece.
   response.end(body)
 }
 

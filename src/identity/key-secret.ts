@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const prefix = 'berth_'
 const secretPattern = /^berth_[a-z2-7]{32}$/
@@ -12,4 +12,4 @@ export const looksLikeKey = (credential: string): boolean => credential.startsWi
 export const isKeySecret = (credential: string): boolean => secretPattern.test(credential)
 
 /** The store keeps only this. A fast hash is enough for 160 random bits. */
-export const hashCredential = (credential: string): string => createHash('sha256').update(credential).digest('hex')
+export const hashCredential = (credential: string): string => hash('sha256', credential, 'hex')

@@ -50,6 +50,7 @@ describe('POST /v1/runs', () => {
   })
 
   test('can be read afterwards, and is in the list, newest first', async () => {
+    await alice('POST', '/v1/runs', python('0'))
     const first = await alice('POST', '/v1/runs', python('1'))
     const second = await alice('POST', '/v1/runs', python('2'))
     const read = await alice('GET', `/v1/runs/${first.body.id}`)
