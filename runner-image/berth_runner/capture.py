@@ -1,6 +1,7 @@
 """Takes what a run prints, up to a limit for both streams together, and counts what it had to drop."""
 
 import codecs
+import fcntl
 import os
 from collections.abc import Callable
 
@@ -43,10 +44,11 @@ class Capture:
                 pass
 
     def drop_rest(self, fds: dict[str, int]) -> None:
-        """Count what the pipes still hold after the writers are dead."""
+        """Count what the pipes still hold; no more than fits, for where nothing swept yet a writer may be alive."""
         for stream, fd in fds.items():
-            while self.read(stream, fd):
-                pass
+            for _ in range(fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) // _CHUNK + 1):
+                if not self.read(stream, fd):
+                    break
 
     def finish(self) -> None:
         """Let go of a character that was never completed."""

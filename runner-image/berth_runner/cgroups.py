@@ -8,8 +8,6 @@ from typing import Literal
 
 _ROOT = Path("/sys/fs/cgroup")
 _MIB = 1024 * 1024
-# A pid namespace's first process and the fork server's own threads of work.
-_OWN_PROCESSES = 2
 Version = Literal["v1", "v2"]
 
 
@@ -35,7 +33,7 @@ class Group:
         self.limits = (memory_mib, processes)
         v1 = self.version == "v1"
         _write(self.memory / ("memory.limit_in_bytes" if v1 else "memory.max"), memory_mib * _MIB)
-        _write(self.pids / "pids.max", processes + _OWN_PROCESSES)
+        _write(self.pids / "pids.max", processes)
 
     def oom_kills(self) -> int:
         """Return how often the kernel killed a process of the group for memory."""
@@ -43,6 +41,14 @@ class Group:
         with suppress(OSError):
             for line in (self.memory / name).read_text().splitlines():
                 if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+        return 0
+
+    def refused_processes(self) -> int:
+        """Return how often the kernel refused the group another process or thread."""
+        with suppress(OSError):
+            for line in (self.pids / "pids.events").read_text().splitlines():
+                if line.startswith("max "):
                     return int(line.split()[1])
         return 0
 

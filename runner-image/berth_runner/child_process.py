@@ -56,7 +56,8 @@ def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
         handover.start_clock(end)
         node_keeper.become_node(plan, message, place, request)
     # Where a control group counts memory, this limit only makes a huge allocation fail cleanly.
-    sandbox.set_limits(request["limits"], address_factor=2 if message["isCounted"] else 1)
+    is_counted = message["isCounted"]
+    sandbox.set_limits(request["limits"], address_factor=2 if is_counted else 1, is_counted=is_counted)
     sandbox.become(plan, place.uid)
     handover.start_clock(end)
     end.close()

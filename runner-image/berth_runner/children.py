@@ -221,6 +221,8 @@ class Children:
             "HOME": f"{folder}/work",
             "TMPDIR": f"{folder}/tmp",
             "OPENBLAS_NUM_THREADS": "1",
+            # Each arena reserves 64 MiB of the address space that a run's limit counts: a dozen threads would fill it.
+            "MALLOC_ARENA_MAX": "2",
             "MPLBACKEND": "Agg",
             "MPLCONFIGDIR": caches,
             "XDG_CACHE_HOME": caches,
@@ -269,7 +271,8 @@ class Children:
 
 
 def _processes(kind: str, limits: dict[str, Any]) -> int:
-    extra = NODE_THREADS if kind == NODE else 0
+    # Its own threads, and its keeper.
+    extra = NODE_THREADS + 1 if kind == NODE else 0
     count: int = limits["maxProcesses"]
     return count + extra
 

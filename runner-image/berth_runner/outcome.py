@@ -8,6 +8,8 @@ from berth_runner.result_frame import FrameError, Result, parse_result
 from berth_runner.running import Ending
 
 Outcome = dict[str, Any]
+# What the kernel sends for its own limits. Code could send them to itself, and would gain nothing by it.
+_LIMIT_SIGNALS: dict[int, str] = {signal.SIGXCPU: "timeout", signal.SIGXFSZ: "disk_limit"}
 
 
 def judge(ending: Ending, limits: dict[str, Any], stderr: str = "") -> tuple[Outcome, Result | None]:
@@ -45,6 +47,7 @@ def _of_limit(reason: str, limits: dict[str, Any]) -> Outcome:
             "result_too_large",
             f"the result is larger than {limits['maxResultBytes']} bytes",
         ),
+        "disk_limit": ("failed", "disk_limit", f"the code wrote a file of more than {limits['maxDiskBytes']} bytes"),
         "out_of_memory": ("crashed", "out_of_memory", f"the code used more than {limits['memoryMiB']} MiB"),
     }
     return outcome(*table[reason])
@@ -58,8 +61,8 @@ def _of_exit(ending: Ending, limits: dict[str, Any], stderr: str) -> Outcome:
         code = os.waitstatus_to_exitcode(status)
         return outcome("failed", "exited", f"the process ended with status {code} before the code had a result")
     number = os.WTERMSIG(status)
-    if number == signal.SIGXCPU:
-        return _of_limit("timeout", limits)
+    if number in _LIMIT_SIGNALS:
+        return _of_limit(_LIMIT_SIGNALS[number], limits)
     if number == signal.SIGKILL and ending.oom_kills:
         return _of_limit("out_of_memory", limits)
     # V8 says so on stderr and aborts. Code could print the same, and would gain nothing by it.

@@ -23,14 +23,15 @@ _NR, _ARCH = 0, 4
 _AF_UNIX = 1
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 # F_SETOWN, F_SETSIG and F_SETOWN_EX make the kernel send any signal to any process of the same user.
-_FCNTL_DENIED = (8, 10, 15)
+# F_SETLEASE would hold up whoever opens a file for writing.
+_FCNTL_DENIED = (8, 10, 15, 1024)
 # FIOSETOWN, SIOCSPGRP (as above), TIOCSTI, TIOCLINUX (typing into a terminal).
 _IOCTL_DENIED = (0x8901, 0x8902, 0x5412, 0x541C)
 _CLONE_DENIED = 0x7E020000 | 0x8000  # every namespace, and CLONE_PARENT, which would hide a child from its keeper
 
 # Calls that look at an argument; all others of the table are denied whole.
 _SPECIAL = {
-    "clone", "clone3", "socket", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
+    "clone", "clone3", "socket", "socketpair", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
     "prlimit64", "fcntl", "ioctl", "prctl",
 }  # fmt: skip
 
@@ -65,6 +66,8 @@ def _rules(protected: tuple[int, ...]) -> dict[str, list[Instruction]]:
         # Its arguments lie in memory, where a filter can't look; ENOSYS makes the C library fall back to clone.
         "clone3": [(_RETURN, 0, 0, _ENOSYS)],
         "socket": _unless(0, _AF_UNIX),
+        # Not the way out that socket() is, but one into the code (and the modules) of other families.
+        "socketpair": _unless(0, _AF_UNIX),
         "prlimit64": _unless(0, 0),
         "fcntl": _when_in(1, _FCNTL_DENIED),
         "ioctl": _when_in(1, _IOCTL_DENIED),

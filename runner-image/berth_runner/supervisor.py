@@ -13,6 +13,7 @@ from berth_runner.capture import OnOutput
 from berth_runner.children import Children
 from berth_runner.config import Config
 from berth_runner.fork_server import Child, ChildLostError
+from berth_runner.limit_proof import blame_limit
 from berth_runner.outcome import judge
 from berth_runner.outputs import collect
 from berth_runner.protocol import Refusal, check_request, milliseconds, refusal
@@ -200,6 +201,8 @@ class Supervisor:
     ) -> dict[str, Any]:
         ending, waited = measured
         verdict, result = judge(ending, request["limits"], str(running.capture.logs()["stderr"]))
+        tmpfs = child.outputs if child.folder is None else None
+        verdict = blame_limit(verdict, request["limits"], child.group, tmpfs)
         artifacts, problem, left_out = await _collect(request, child)
         if problem is not None and verdict["status"] == "succeeded":
             verdict = {"status": "failed", "code": problem, "detail": left_out}

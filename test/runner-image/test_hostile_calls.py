@@ -46,6 +46,8 @@ REFUSED = {
     "fcntl F_SETOWN": "attempt(lambda: fcntl.fcntl(socket.socketpair()[0], 8, me))",
     "fcntl F_SETSIG": "attempt(lambda: fcntl.fcntl(socket.socketpair()[0], 10, 9))",
     "fcntl F_SETOWN_EX": "attempt(lambda: fcntl.fcntl(socket.socketpair()[0], 15, struct.pack('ii', 1, me)))",
+    "fcntl F_SETLEASE": "attempt(lambda: fcntl.fcntl(os.open('own', os.O_CREAT), 1024, 2))",
+    "socketpair AF_INET": "attempt(lambda: socket.socketpair(socket.AF_INET))",
     "ioctl FIOSETOWN": "attempt(lambda: fcntl.ioctl(socket.socketpair()[0], 0x8901, struct.pack('i', me)))",
     "shmget": "call(29, 194, 0, 4096, 0o600)",
     "semget": "call(64, 190, 0, 1, 0o600)",
