@@ -8,7 +8,7 @@ const EVERY_MS = 10 * 60_000
 export const deleteExpired = async (core: Core, signal: AbortSignal): Promise<never> => {
   for (;;) {
     try {
-      while ((await deleteBatch(core, signal)) === BATCH) signal.throwIfAborted()
+      while ((await deleteBatch(core)) === BATCH) signal.throwIfAborted()
     } catch (error) {
       signal.throwIfAborted()
       core.events.emit({ code: 'retention.failed', level: 'error', error })
@@ -22,10 +22,12 @@ const reasonOf = (error: unknown): string => {
   return error instanceof Error && 'code' in error ? String(error.code) : 'internal'
 }
 
-const deleteBatch = async ({ store, files, clock, events, settings }: Core, signal: AbortSignal): Promise<number> => {
+const deleteBatch = async ({ store, files, clock, events, settings }: Core): Promise<number> => {
   const now = clock.now()
   const before = new Date(now.getTime() - settings.retentionMs)
   const expired = await store.runs.deleteExpired({ before, now, limit: BATCH })
+  // Their rows are gone, so a batch once begun is finished though the server stops.
+  const { signal } = new AbortController()
   for (const { run, berthId, tenantId } of expired) {
     if (berthId === null || run.artifacts.length === 0) continue
     try {

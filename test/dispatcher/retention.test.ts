@@ -39,3 +39,21 @@ test('a run that is not too old stays with its artifacts', async () => {
   expect((await site.dispatcher.get(tenantId, run.id)).run.id).toBe(run.id)
   expect(left?.entry.name).toBe(artifact.name)
 })
+
+test('a server that stops while it deletes finishes what it began, or the artifacts would stay for ever', async () => {
+  await using site = await openDispatchSite({ dispatch: withArtifact(), retentionMs: 0, drainMs: 1 })
+  const { run, tenantId } = await site.dispatcher.run(ask())
+  await site.dispatcher.list({ tenantId, status: null, cursor: null, limit: 1 })
+  const { berthId } = await site.dispatcher.get(tenantId, run.id)
+  if (berthId === null) throw new Error('expected the berth of the run')
+  await expect.poll(() => Date.now() > Date.parse(run.finishedAt ?? '') + 1).toBe(true)
+
+  await site.work()()
+
+  const left = await site.files.list(
+    { berthId, area: 'run', runId: run.id },
+    { cursor: null, limit: 1, signal: quiet() },
+  )
+  expect(await codeOf(site.dispatcher.get(tenantId, run.id))).toBe('not_found')
+  expect(left.entries).toEqual([])
+})
