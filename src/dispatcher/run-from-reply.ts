@@ -63,13 +63,21 @@ export const finishWithReply = (
     error: reply.error,
     failure: failureOf(reply.outcome),
     artifacts: reply.artifacts.map((artifact) => artifactOf(run.id, artifact)),
-    usage: reply.usage,
-    timings: { queueMs, totalMs, ...reply.timings },
+    usage: { ...reply.usage, wallMs: roundMs(reply.usage.wallMs), cpuMs: roundMs(reply.usage.cpuMs) },
+    timings: {
+      queueMs: roundMs(queueMs),
+      coldStartMs: roundMs(reply.timings.coldStartMs),
+      execMs: roundMs(reply.timings.execMs),
+      totalMs: roundMs(totalMs),
+    },
     runner: { image, version },
     warnings: [...warnings],
     finishedAt: finishedAt.toISOString(),
   }
 }
+
+/** Milliseconds to three places: more is noise in every answer. */
+const roundMs = (ms: number): number => Math.round(ms * 1000) / 1000
 
 const failureOf = ({ status, code, detail }: RunnerReply['outcome']): Failure | null =>
   status === 'succeeded' ? null : createFailure(code ?? codeOfStatus[status], detail)
@@ -91,7 +99,7 @@ export const finishWithError = (run: Run, error: BerthError, { queueMs, totalMs,
   ...run,
   status: statusOf(error.code),
   failure: createFailure(error.code, error.message),
-  timings: { ...run.timings, queueMs, totalMs },
+  timings: { ...run.timings, queueMs: roundMs(queueMs), totalMs: roundMs(totalMs) },
   finishedAt: finishedAt.toISOString(),
 })
 

@@ -36,6 +36,6 @@ export const serverTiming = ({ timings }: Run): string => {
   const { queueMs, coldStartMs, execMs, totalMs } = timings
   const parts = { queue: queueMs, cold: coldStartMs, exec: execMs, total: totalMs }
   return Object.entries(parts)
-    .map(([name, ms]) => `${name};dur=${Math.round(ms * 1000) / 1000}`)
+    .map(([name, ms]) => `${name};dur=${ms}`)
     .join(', ')
 }

@@ -14,6 +14,20 @@ test('a run answers with what the runner said and with its timings', async () =>
   expect(run.timings.totalMs).toBeGreaterThanOrEqual(run.timings.queueMs)
 })
 
+test('milliseconds have three places, in the answer and in the record', async () => {
+  const usage = { wallMs: 1.23456, cpuMs: 0.98765, peakMemoryMiB: 12.5 }
+  const dispatch = createScriptedDispatch(({ request }) =>
+    replyTo(request, { usage, timings: { coldStartMs: 0.00049, execMs: 7.0005 } }),
+  )
+  await using site = await openDispatchSite({ dispatch })
+
+  const { run } = await site.dispatcher.run(ask())
+
+  expect(run.usage).toEqual({ wallMs: 1.235, cpuMs: 0.988, peakMemoryMiB: 12.5 })
+  expect(run.timings).toMatchObject({ coldStartMs: 0, execMs: 7.001 })
+  for (const ms of Object.values(run.timings)) expect(ms).toBe(Number(ms.toFixed(3)))
+})
+
 test('code that raises is a run with its error, not an error of Berth', async () => {
   const error = { name: 'ValueError', value: 'no', traceback: '', line: 1 }
   const outcome = { status: 'failed', code: 'code_raised', detail: 'ValueError: no' } as const
