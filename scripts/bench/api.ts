@@ -20,7 +20,7 @@ const measureRun = async (server: ApiServer, subject: BerthSubject): Promise<Fig
       { name: 'api', once: () => server.run(uid, pythonOneLiner) },
       { name: 'port', once: async () => void (await subject.run(berthId, pythonOneLiner)) },
     ],
-    { rounds: 300, budgetMs: 8_000 },
+    { rounds: 400, budgetMs: 8_000, warmUpRounds: 200 },
   )
   if (api === undefined || port === undefined) throw new Error('a variant was not measured')
   return {

@@ -19,6 +19,8 @@ export interface CompareOptions {
   /** No new round begins after so long, once there are `leastRounds`. */
   readonly budgetMs: number
   readonly leastRounds?: number
+  /** Rounds before those that count: a server answers its first hundreds of requests with code that is not compiled yet. @default 1 */
+  readonly warmUpRounds?: number
   readonly random?: () => number
   readonly now?: () => number
 }
@@ -45,14 +47,14 @@ export const shuffled = <T>(items: readonly T[], random: () => number): T[] =>
 
 /**
  * Measures the variants in turn, in a new random order each round, so that what else the machine does at the time falls on
- * all of them alike. The first round warms up and does not count. Times are in milliseconds.
+ * all of them alike. The rounds that warm up do not count. Times are in milliseconds.
  */
 export const compareInTurn = async (
   variants: readonly Variant[],
   options: CompareOptions,
 ): Promise<Readonly<Record<string, Summary>>> => {
-  const { random = Math.random, now = () => performance.now(), leastRounds = 5 } = options
-  for (const variant of variants) await variant.once()
+  const { random = Math.random, now = () => performance.now(), leastRounds = 5, warmUpRounds = 1 } = options
+  for (let round = 0; round < warmUpRounds; round += 1) for (const variant of variants) await variant.once()
   const samples = new Map<string, number[]>(variants.map((variant) => [variant.name, []]))
   const endAt = now() + options.budgetMs
   for (let round = 0; round < options.rounds && (round < leastRounds || now() < endAt); round += 1) {
