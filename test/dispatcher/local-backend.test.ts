@@ -112,19 +112,21 @@ test('a user deleted while their code runs leaves nothing of that run behind', a
   const code = 'import time\nprint("begun", flush=True)\ntime.sleep(1)\nopen("outputs/late.txt", "w").write("late")'
   const { tenant } = await provisioner.ensureBerth(externalId('dora'), { signal })
   const begun = Promise.withResolvers<void>()
-  const running = dispatcher.run(
-    ask({
-      who: tenant.id,
-      request: python({ code }),
-      onEvent: ({ type }) => (type === 'stdout' ? begun.resolve() : undefined),
-    }),
+  const running = codeOf(
+    dispatcher.run(
+      ask({
+        who: tenant.id,
+        request: python({ code }),
+        onEvent: ({ type }) => (type === 'stdout' ? begun.resolve() : undefined),
+      }),
+    ),
   )
   await begun.promise
 
   const deleted = log.next('tenant.deleted')
   await provisioner.requestDeletion(externalId('dora'), null)
   await deleted
-  await running.catch(() => undefined)
+  expect(await running).toBe('tenant_deleted')
 
   const { findings } = await provisioner.reconcile({ apply: false, signal })
   expect(findings.filter(({ action }) => action !== 'wait')).toEqual([])
