@@ -26,3 +26,14 @@ test('ids do not repeat', () => {
 
   expect(new Set(Array.from({ length: 10_000 }, () => ids.runId())).size).toBe(10_000)
 })
+
+test('secrets use every character about as often as any other', () => {
+  const ids = idsAt(0)
+  const counts = new Map<string, number>()
+  for (let n = 0; n < 2000; n += 1)
+    for (const character of ids.secret()) counts.set(character, (counts.get(character) ?? 0) + 1)
+
+  // 2,000 of each are expected; 300 are more than six standard deviations.
+  expect(counts.size).toBe(32)
+  for (const count of counts.values()) expect(Math.abs(count - 2000)).toBeLessThan(300)
+})
