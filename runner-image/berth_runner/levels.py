@@ -17,7 +17,6 @@ from berth_runner.sandbox import Plan
 
 LEVELS = ("namespaces", "bubblewrap", "guard")
 _UNSAFE = "This server runs code WITHOUT a sandbox (BERTH_LOCAL_UNSAFE): code can read whatever the server's user can."
-_SAME_USER = "Code runs as root, like the server, because Python lies where other users may not look."
 _NO_FILTER = "The kernel refuses seccomp filters, so system calls are not filtered."
 _PROBE_DISK_BYTES = 1024 * 1024
 
@@ -74,7 +73,7 @@ def probe_level(level: str, config: Config) -> Probe:
     tries: dict[str, Callable[[], Probe]] = {
         "namespaces": lambda: _probe_namespaces(config),
         "bubblewrap": lambda: _probe_bubblewrap(config),
-        "guard": _probe_guard,
+        "guard": lambda: _probe_guard(config),
     }
     if level not in tries:
         return Probe(level, False, f"expected one of {', '.join(LEVELS)}", "Correct the level.")
@@ -93,16 +92,18 @@ def filter_works() -> bool:
 
 def _choice(level: str, config: Config) -> Choice:
     has_filter, is_root = filter_works(), os.geteuid() == 0
-    own_users = is_root and level == "guard" and all(map(_is_reachable, [*config.python_paths, config.node_path]))
+    own_users = is_root and level == "guard"
     warnings = [] if has_filter else [_NO_FILTER]
     if level == "guard":
-        warnings += [_UNSAFE] if own_users or not is_root else [_UNSAFE, _SAME_USER]
+        warnings.append(_UNSAFE)
     return Choice(level, is_root, has_filter, own_users, warnings)
 
 
-def _is_reachable(path: str) -> bool:
-    """Return whether every other user may walk there."""
-    return all(folder.stat().st_mode & 0o001 for folder in Path(path).parents)
+def _closed_folder(config: Config) -> Path | None:
+    """Return a folder that keeps other users from Python or Node, or None."""
+    paths = [Path(path) for path in [*config.python_paths, config.node_path] if path]
+    folders = [folder for path in paths for folder in (path, *path.parents)]
+    return next((folder for folder in folders if not folder.stat().st_mode & 0o001), None)
 
 
 def _probe_namespaces(config: Config) -> Probe:
@@ -128,7 +129,13 @@ def _probe_bubblewrap(config: Config) -> Probe:
     return Probe("bubblewrap", False, problem, _remedy(errno.EPERM))
 
 
-def _probe_guard() -> Probe:
+def _probe_guard(config: Config) -> Probe:
+    closed = _closed_folder(config) if os.geteuid() == 0 else None
+    if closed is not None:
+        # Code would have to run as root: even without capabilities that owns the machine's files.
+        problem = f"each run gets a user of its own, and {closed} keeps other users from Python or Node"
+        remedy = "Start the server as another user than root, or put Python and Node where every user may read them."
+        return Probe("guard", False, problem, remedy)
     detail = "a filter of system calls, limits and a sweep; NO sandbox" if filter_works() else _NO_FILTER
     return Probe("guard", True, detail, "")
 

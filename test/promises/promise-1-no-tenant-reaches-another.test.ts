@@ -58,7 +58,8 @@ test('the same search finds the file in its owner’s sandbox (control)', async 
   expect(valueOf(run)).toEqual([expect.stringMatching(/secret\.txt$/)])
 })
 
-test('without a sandbox the same code reads the file by its path (control)', async () => {
+test('without a sandbox the same code reads the file by its path (control)', async (context) => {
+  context.skip(process.getuid?.() === 0, 'as root each run has a user of its own even without a sandbox')
   await using backend = await makeBackend({ level: 'guard', unsafe: true })
   const berthId = backend.ids.berthId()
   await backend.berths.create(berthId, { signal: AbortSignal.timeout(10_000) })

@@ -73,7 +73,9 @@ def common_python() -> str | None:
 class Runner:
     """One runner process and the pipe to it."""
 
-    def __init__(self, *, unprivileged: bool = False, package: Path = PACKAGE_ROOT, **settings: Any) -> None:
+    def __init__(
+        self, *, unprivileged: bool = False, package: Path = PACKAGE_ROOT, program: str | None = None, **settings: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="berth-runner-test-"))
         self.folder.chmod(0o755)
         self.files, self.runs, scratch = self.folder / "files", self.folder / "runs", self.folder / "scratch"
@@ -83,7 +85,7 @@ class Runner:
         self._count = 0
         settings = {"scratch_dir": str(scratch), "node": str(NODE) if NODE.exists() else "", **settings}
         as_nobody = unprivileged and is_root()
-        python = common_python() if as_nobody else sys.executable
+        python = program or (common_python() if as_nobody else sys.executable)
         assert python is not None, "no Python that a user without rights may start"
         command = [*(UNPRIVILEGED if as_nobody else []), python, "-c", _START, str(package), json.dumps(settings)]
         environment = {"PATH": os.environ["PATH"], "BERTH_TEST_SECRET": "needle-in-the-supervisor", "LANG": "C.UTF-8"}
