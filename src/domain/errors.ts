@@ -32,7 +32,7 @@ export const errorTable = {
     'caller',
     false,
     'The request is not valid',
-    'Mend the fields that `errors` names and send it again.',
+    'Mend what `detail` and `errors` name and send it again.',
   ),
   malformed_json: entry(
     400,
@@ -68,7 +68,7 @@ export const errorTable = {
     'caller',
     false,
     'There is no such thing',
-    'Check the id; things of other tenants are never shown.',
+    'Check the path and the id; things of other tenants are never shown.',
   ),
   method_not_allowed: entry(
     405,

@@ -50,7 +50,7 @@ const bound = (
 ): string => {
   const noun = nouns[issue.origin]
   const strictly = issue.inclusive === false ? ', not itself' : ''
-  if (value === 1 && word === 'least' && noun !== undefined) return 'one that is not empty'
+  if (value === 1 && word === 'least' && noun !== undefined) return `${article(issue.origin)} that is not empty`
   return noun === undefined ? `a number of at ${word} ${value}${strictly}` : `at ${word} ${value} ${noun}`
 }
 

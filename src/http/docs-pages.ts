@@ -12,8 +12,11 @@ export interface DocsPage {
 const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
-/** Text with `code` in back quotes. */
-const prose = (text: string): string => escape(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
+/** Text with `code` in back quotes; a path of these pages is a link. */
+const prose = (text: string): string =>
+  escape(text)
+    .replaceAll(/`([^`]+)`/g, '<code>$1</code>')
+    .replaceAll(/(^|\s)(\/docs\/\w+)/g, '$1<a href="$2">$2</a>')
 
 const styleHash = createHash('sha256').update(docsStyle).digest('base64')
 const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
@@ -89,7 +92,11 @@ const parameterRow = (parameter: unknown): string =>
   `<tr><td><code>${escape(textAt(parameter, 'name'))}</code></td><td>${escape(textAt(parameter, 'in'))}</td><td>${wordFor(at(parameter, 'schema'))}</td><td>${prose(textAt(parameter, 'description') || textAt(at(parameter, 'schema'), 'description'))}</td></tr>`
 
 const answerRow = ([status, answer]: [string, unknown]): string =>
-  `<tr><td><code>${escape(status)}</code></td><td>${contentOf(answer) || '–'}</td><td>${describeAnswer(status, textAt(answer, 'description'))}</td></tr>`
+  `<tr><td><code>${escape(status)}</code></td><td>${bodyOf(status, answer)}</td><td>${describeAnswer(status, textAt(answer, 'description'))}</td></tr>`
+
+/** All errors have the same body; saying its type once, at the top of the page, is enough. */
+const bodyOf = (status: string, answer: unknown): string =>
+  status < '400' ? contentOf(answer) || '–' : '<a href="#Problem">Problem</a>'
 
 const describeAnswer = (status: string, description: string): string =>
   status < '400'
@@ -124,6 +131,15 @@ const renderSchema = ([name, schema]: [string, unknown]): string => {
   return `<article id="${escape(name)}"><h3>${escape(name)}</h3><p>${prose(textAt(schema, 'description'))}</p><table><tbody>${rows}</tbody></table></article>`
 }
 
+/** Every operation in one list, since the page is long. */
+const indexOf = (entries: readonly Entry[]): string =>
+  `<nav class="index" aria-label="Operations">${entries
+    .map(
+      ({ method, path, operation: { operationId = '' } }) =>
+        `<a href="#${escape(operationId)}"><span class="method ${method}">${method.toUpperCase()}</span> ${escape(path)}</a>`,
+    )
+    .join('')}</nav>`
+
 const apiBody = (document: OpenApiDocument): string => {
   const byTag = Map.groupBy(entriesOf(document), ({ operation }) => operation.tags?.[0] ?? '')
   const sections = (document.tags ?? []).map(
@@ -133,6 +149,7 @@ const apiBody = (document: OpenApiDocument): string => {
   const schemas = Object.entries(document.components?.schemas ?? {}).map(renderSchema)
   const { title, version, description = '' } = document.info
   return `<h1>${escape(title)} <small>${escape(version)}</small></h1><p>${prose(description)}</p>
+${indexOf(entriesOf(document))}
 ${sections.join('\n')}
 <section><h2 id="schemas">Objects</h2>${schemas.join('\n')}</section>`
 }
@@ -140,10 +157,10 @@ ${sections.join('\n')}
 const errorsBody = (): string => {
   const rows = Object.entries(errorTable).map(
     ([code, { status, title, category, retryable, remedy }]) =>
-      `<tr id="${code}"><td><code>${code}</code></td><td>${status === 200 ? 'in a run' : status}</td><td>${category}</td><td>${retryable ? 'yes' : 'no'}</td><td>${prose(title)}. ${prose(remedy)}</td></tr>`,
+      `<tr id="${code}"><td><code>${code}</code></td><td>${status === 200 ? 'in a run' : status}</td><td>${category}</td><td>${retryable ? 'retryable' : 'not retryable'}</td><td>${prose(title)}. ${prose(remedy)}</td></tr>`,
   )
   return `<h1>Errors</h1><p>The codes are the contract; texts may change. How a tenant's code ended is not an HTTP error but <code>failure</code> inside the run.</p>
-<table><thead><tr><th>code</th><th>status</th><th>category</th><th>retryable</th><th>what to do</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
+<table><thead><tr><th>code</th><th>status</th><th>category</th><th></th><th>what to do</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
 
 /** The documentation as pages without scripts, made once. */

@@ -6,7 +6,9 @@ export const docsStyle = `
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 header { display: flex; gap: 2rem; align-items: baseline; padding: .8rem 1.5rem; border-bottom: 1px solid var(--line); position: sticky; top: 0; background: var(--paper); }
 header .name { font-weight: 700; color: var(--ink); }
-nav { display: flex; gap: 1.2rem; }
+header nav { display: flex; gap: 1.2rem; }
+.index { columns: 22rem; column-gap: 2rem; margin: 1.5rem 0; padding: .8rem 1.2rem; border: 1px solid var(--line); border-radius: 10px; font: .85rem/1.9 ui-monospace, monospace; }
+.index a { display: block; color: var(--ink); overflow-wrap: anywhere; break-inside: avoid; }
 main { max-width: 60rem; margin: 0 auto; padding: 1rem 1.5rem 6rem; }
 a { color: var(--link); text-decoration: none; }
 a:hover, a:focus-visible { text-decoration: underline; }
@@ -22,4 +24,13 @@ table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .92r
 th { text-align: left; color: var(--quiet); font-weight: 500; }
 th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr { scroll-margin-top: 4rem; }
+@media (max-width: 40rem) {
+  header { padding: .8rem 1rem; gap: 1.2rem; }
+  main { padding: 1rem 1rem 4rem; }
+  thead { display: none; }
+  table, tbody, tr { display: block; }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  td { display: inline-block; padding: 0 .6rem 0 0; border: 0; }
+  td:last-child { display: block; padding: .1rem 0 0; }
+}
 `

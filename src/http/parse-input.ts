@@ -22,7 +22,7 @@ export const parseInput = <T extends z.ZodType>(schema: T, input: unknown, place
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : ''
   throw new BerthError(
     place.code ?? 'invalid_request',
-    `The ${place.where} is not valid${at}: ${first?.detail}${more}.`,
+    `The ${place.where} is not valid${at}: ${ended(`${first?.detail}${more}`)}`,
     {
       errors: errors.slice(0, MAX_ERRORS),
     },
@@ -42,3 +42,6 @@ const isWrapper = (schema: unknown): schema is { readonly def: { readonly innerT
   typeof schema.def === 'object' &&
   schema.def !== null &&
   'innerType' in schema.def
+
+/** A detail may end with a question of its own. */
+const ended = (text: string): string => (text.endsWith('?') ? text : `${text}.`)

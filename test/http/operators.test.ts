@@ -241,8 +241,9 @@ describe('the rest of what operators and machines ask', () => {
   })
 
   test('GET /health and /ready need no key', async () => {
-    for (const path of ['/health', '/ready'])
-      expect(await server.call('GET', path)).toMatchObject({ status: 200, body: { status: 'ok' } })
+    const answers = [await server.call('GET', '/health'), await server.call('GET', '/ready')]
+
+    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { status: 'ok' } })
   })
 
   test('GET /v1/runtimes says what code finds here', async () => {
