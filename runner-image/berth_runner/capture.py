@@ -16,6 +16,7 @@ class Capture:
 
     def __init__(self, limit: int, on_output: OnOutput | None) -> None:
         self.dropped_bytes = 0
+        self.taken_bytes = 0
         self._left = limit
         self._on_output = on_output
         self._texts: dict[str, list[str]] = {name: [] for name in _STREAMS}
@@ -64,6 +65,7 @@ class Capture:
     def _take(self, stream: str, chunk: bytes) -> None:
         kept = chunk[: self._left]
         self._left -= len(kept)
+        self.taken_bytes += len(chunk)
         if len(kept) < len(chunk):
             self.dropped_bytes += len(chunk) - len(kept)
             self._truncated[stream] = True

@@ -47,7 +47,11 @@ def _arrange(fds: list[int]) -> None:
 
 def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
     is_node = message["language"] == "typescript"
-    place = sandbox.build(plan, message["limits"]["maxDiskBytes"]) if plan.has_namespaces else _settle(message)
+    place = (
+        sandbox.build(plan, message["limits"]["maxDiskBytes"], message["run"])
+        if plan.has_namespaces
+        else _settle(message)
+    )
     if is_node and plan.has_namespaces:
         node_keeper.keep(plan, message, place, end)
     handover.announce(end, [])

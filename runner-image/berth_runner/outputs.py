@@ -165,6 +165,9 @@ def _take(outputs_dirfd: int, name: Name, collection: _Collection) -> None:
             facts = os.fstat(fd)
             if not stat.S_ISREG(facts.st_mode):
                 collection.skipped.append(f"{shown} (not a regular file)")
+            elif facts.st_nlink > 1 and facts.st_uid != os.fstat(outputs_dirfd).st_uid:
+                # We may read more than the run: without a disk of its own it can link what is not its own.
+                collection.skipped.append(f"{shown} (a link to a file that is not the run's own)")
             elif facts.st_size > collection.left:
                 collection.too_large.append(shown)
             else:

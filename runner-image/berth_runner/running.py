@@ -16,6 +16,8 @@ _CHUNK = 65_536
 # How long the exit of a killed child may take before we answer without its status.
 _EXIT_PATIENCE_SECONDS = 5.0
 _MEMORY_PERIOD_SECONDS = 0.05
+_SMALL_BYTES = 4096
+_GATHER_SECONDS = 0.005
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Running:
         self._frame = FrameReader(limits["maxResultBytes"])
         self._reason: asyncio.Future[str] = self._loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
+        self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._open: dict[str, int] = {"stdout": child.stdout, "stderr": child.stderr}
         self._started_at: float | None = None
         self._ordered_at = time.monotonic()
@@ -86,15 +89,21 @@ class Running:
         self._timers.append(self._loop.call_later(seconds, callback))
 
     def _stop_listening(self) -> None:
-        for timer in self._timers:
+        for timer in [*self._timers, *self._gathering.values()]:
             timer.cancel()
         for fd in (self._child.stdout, self._child.stderr, self._child.result):
             self._loop.remove_reader(fd)
         self._child.ended.remove_done_callback(self._on_exit)
 
     def _on_output_ready(self, stream: str, fd: int) -> None:
+        before = self.capture.taken_bytes
         if not self.capture.read(stream, fd):
             self._loop.remove_reader(fd)
+        elif self.capture.taken_bytes - before < _SMALL_BYTES:
+            # Code that writes byte by byte must not keep us busy byte by byte; the pipe gathers meanwhile.
+            self._loop.remove_reader(fd)
+            again = self._loop.call_later(_GATHER_SECONDS, self._loop.add_reader, fd, self._on_output_ready, stream, fd)
+            self._gathering[stream] = again
         if self.capture.is_over:
             self.end("output_limit")
 

@@ -247,3 +247,15 @@ def test_a_forged_result_that_would_break_the_reply_is_the_codes_own_failure(run
 
     assert (reply["outcome"]["status"], reply["outcome"]["code"]) == ("failed", "exited")
     assert reply["results"] == []
+
+
+def test_output_byte_by_byte_is_gathered_and_nothing_is_lost(runner: Runner) -> None:
+    frames = []
+    code = "import os\nfor _ in range(20_000): os.write(1, b'x')"
+
+    reply = runner.run(code, frames.append)
+
+    told = [frame["text"] for frame in frames if frame["kind"] == "output"]
+    assert reply["logs"]["stdout"] == "x" * 20_000
+    assert "".join(told) == reply["logs"]["stdout"]
+    assert len(told) < 2000, "the supervisor woke up for nearly every byte"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from berth_runner import outputs
-from berth_runner.outputs import MAX_DEPTH, MAX_ENTRIES, FolderKeeper, collect
+from berth_runner.outputs import MAX_DEPTH, FolderKeeper, collect
 
 LIMITS = {"maxInlineArtifactBytes": 1000, "maxArtifactBytes": 5000, "maxArtifacts": 5}
 
@@ -237,15 +237,16 @@ def test_folders_deeper_than_the_limit_are_reported(box):
     assert "deeper than" in detail
 
 
-def test_a_folder_with_too_many_entries_is_read_to_the_limit_and_reported(box):
-    for i in range(MAX_ENTRIES + 10):
+def test_a_folder_with_too_many_entries_is_read_to_the_limit_and_reported(box, monkeypatch):
+    monkeypatch.setattr(outputs, "MAX_ENTRIES", 100)
+    for i in range(110):
         os.mknod(box / "outputs" / f"{i:06}", 0o600)
 
     artifacts, code, detail = take(box)
 
     assert len(artifacts) == 5
     assert code == "artifacts_too_large"
-    assert f"beyond {MAX_ENTRIES}" in detail
+    assert "beyond 100" in detail
     assert len(detail) < 1000
 
 
@@ -308,3 +309,18 @@ def test_another_place_to_keep_artifacts_can_be_put_in(box):
     assert artifacts[0]["stored"]
     assert artifacts[0]["content"] is None
     assert kept == {"a": b"x" * 2000}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user")
+def test_a_hard_link_to_a_file_of_another_user_is_not_taken(box):
+    (box / "secret").write_text("of the server")
+    os.link(box / "secret", box / "outputs" / "stolen.txt")
+    (box / "outputs" / "own.txt").write_text("x")
+    os.link(box / "outputs" / "own.txt", box / "outputs" / "again.txt")
+    for path in (box / "outputs", box / "outputs" / "own.txt"):
+        os.chown(path, 1234, 1234)
+
+    artifacts, _, detail = take(box)
+
+    assert [artifact["name"] for artifact in artifacts] == ["again.txt", "own.txt"]
+    assert "stolen.txt" in detail
