@@ -12,18 +12,30 @@ import { parseConfig } from '../src/main/config.ts'
 import { createJsonNarrator, createPersonNarrator, type Narrator } from './quickstart/narrate.ts'
 import { type StoryResult, tellStory } from './quickstart/story.ts'
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
+const usage = 'usage: npm run quickstart [-- --json]'
+
+const readArgs = () => {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean', default: false } } }).values
+  } catch (error) {
+    console.error(`quickstart: ${error instanceof Error ? error.message : String(error)}\n${usage}`)
+    return process.exit(2)
+  }
+}
+
+const values = readArgs()
 const root = resolve(import.meta.dirname, '..')
 const dataDir = join(root, '.berth', 'quickstart')
 
-const whatNext = (url: string, { chart }: StoryResult): string => `
+const whatNext = ({ chart }: StoryResult): string => `
 That was Berth. Look at the chart: ${relative(process.cwd(), chart)}
 
 What to try next
   npx berth serve                          a server of your own; it prints where its key is
   npx berth doctor                         what this machine offers
+  and, while that server runs, in a second terminal:
   npx berth run scripts/quickstart/penguins.py --tenant alice --project demo --file scripts/quickstart/penguins.csv
-  docs/api.md                              the API in five minutes (${url} was it; the server has /docs too)
+  docs/api.md                              the API in five minutes; the server has it at /docs too
 `
 
 const play = async (tell: Narrator): Promise<StoryResult> => {
@@ -41,7 +53,7 @@ const play = async (tell: Narrator): Promise<StoryResult> => {
   const operatorKeyPath = join(dataDir, 'operator.key')
   const operatorKey = readFileSync(operatorKeyPath, 'utf8').trim()
   const result = await tellStory({ url: berth.url, hookSecret, operatorKey, operatorKeyPath, outDir: dataDir }, tell)
-  if (!values.json) tell.line(whatNext(berth.url, result))
+  if (!values.json) tell.line(whatNext(result))
   return result
 }
 

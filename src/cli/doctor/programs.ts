@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { type Finding, missing, ok } from './finding.ts'
 import { runProgram } from './run-program.ts'
 
@@ -23,18 +24,22 @@ const imports =
   'import json, sys, numpy, pandas, matplotlib; print(json.dumps({"python": sys.version.split()[0], "numpy": numpy.__version__, "pandas": pandas.__version__, "matplotlib": matplotlib.__version__}))'
 
 /** The Python of the runner, with the libraries it preloads. */
-export const checkPython = async ({ python, signal }: Programs): Promise<Finding> => {
+export const checkPython = async ({ python, runnerDir, signal }: Programs): Promise<Finding> => {
   const { exitCode, stdout, stderr } = await runProgram(python, ['-c', imports], { signal })
   if (exitCode === 0) {
     const versions = Object.entries(JSON.parse(stdout) as Record<string, string>)
     return ok('python', versions.map(([name, version]) => `${name} ${version}`).join(', '))
   }
   const last = stderr.trim().split('\n').at(-1) ?? ''
-  return missing(
-    'python',
-    `${python} does not run with its libraries: ${last}`,
-    'Run `sh scripts/setup.sh`; it makes the virtual environment.',
-  )
+  return missing('python', `${python} does not run with its libraries: ${last}`, pythonRemedy(python, runnerDir))
+}
+
+/** A checkout has a script for it; the published package has the list of requirements. */
+const pythonRemedy = (python: string, runnerDir: string): string => {
+  const root = dirname(runnerDir)
+  if (existsSync(join(root, 'scripts/setup.sh'))) return `Make the virtual environment: sh ${root}/scripts/setup.sh`
+  const venv = dirname(dirname(python))
+  return `Make the virtual environment, with Python 3.11 or newer: python3 -m venv ${venv} && ${venv}/bin/pip install --require-hashes -r ${runnerDir}/requirements.txt`
 }
 
 interface Level {
@@ -49,6 +54,8 @@ export const checkSandbox = async ({ python, runnerDir, signal }: Programs): Pro
   const env = { ...process.env, PYTHONPATH: runnerDir, PYTHONDONTWRITEBYTECODE: '1' }
   const { stdout, stderr } = await runProgram(python, ['-m', 'berth_runner.levels', '--json'], { env, signal })
   const levels = parseLevels(stdout)
+  if (levels === null && !existsSync(python))
+    return [missing('sandbox', 'not looked at: the probe needs Python', 'Mend Python first, then ask again.')]
   if (levels === null)
     return [
       missing(
