@@ -7,14 +7,7 @@ import { nearestWord } from '../domain/nearest-word.ts'
 import { settingOf } from './setting.ts'
 
 /** Read by the CLI and the client, so a server started from the same shell sees them too. */
-const clientVariables = new Set([
-  'BERTH_IDENTITY_TENANT',
-  'BERTH_KEY',
-  'BERTH_PROJECT',
-  'BERTH_TENANT',
-  'BERTH_TOKEN',
-  'BERTH_URL',
-])
+const clientVariables = new Set(['BERTH_IDENTITY_TENANT', 'BERTH_KEY', 'BERTH_TENANT', 'BERTH_TOKEN', 'BERTH_URL'])
 
 /**
  * Reads the configuration from environment variables, once.
@@ -59,6 +52,7 @@ const toConfig = (env: Environment) => ({
     spares: env.BERTH_LOCAL_SPARES,
     nodeSpares: env.BERTH_LOCAL_NODE_SPARES,
     unsafe: env.BERTH_LOCAL_UNSAFE,
+    ...(env.BERTH_PYTHON !== null && { python: resolve(env.BERTH_PYTHON) }),
   },
 })
 

@@ -186,6 +186,13 @@ const runs = {
 }
 
 const local = {
+  BERTH_PYTHON: parsedText<string | null>({
+    expected: "the path of a Python 3.11 or newer that has the runner's libraries",
+    reason: 'Python that the runner works with; needed where Berth is installed as a package.',
+    absent: null,
+    absentText: '.venv/bin/python',
+    parse: (path) => ({ value: path }),
+  }),
   BERTH_LOCAL_SPARES: wholeNumber({
     default: 2,
     min: 0,

@@ -19,7 +19,8 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 /**
  * Sends what OpenAPI allows, and what it forbids, and compares every answer with it. Left out is the check that whatever the
- * schema allows is accepted: what makes a good file name or a percent-encoded header can't be said in JSON Schema.
+ * schema allows is accepted: what makes a good file name or a percent-encoded header can't be said in JSON Schema; and the one
+ * that calls without a key: so many of them are answered 429 instead of 401, and `who-may-call` tests them one by one.
  */
 const explore = async (headers: readonly string[]): Promise<{ exitCode: number; output: string }> => {
   // It keeps a database of examples in the working directory.
@@ -34,7 +35,7 @@ const explore = async (headers: readonly string[]): Promise<{ exitCode: number; 
       '--max-examples=10',
       '--seed=1',
       '--no-color',
-      '--exclude-checks=positive_data_acceptance',
+      '--exclude-checks=positive_data_acceptance,missing_required_header',
     ],
     { cwd, stdio: ['ignore', 'pipe', 'pipe'] },
   )

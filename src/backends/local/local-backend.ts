@@ -1,6 +1,8 @@
-import { realpath } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { BerthError } from '../../domain/errors.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
@@ -94,6 +96,14 @@ const startRunner = (settings: Settings, layout: Layout): Promise<RunnerProcess>
   })
 }
 
+const assertPython = async (python: string): Promise<void> => {
+  await access(python, constants.X_OK).catch((cause: unknown) => {
+    throw new BerthError('sandbox_unavailable', `The runner's Python is not there: expected a program at ${python}`, {
+      cause,
+    })
+  })
+}
+
 /** What a sandbox shows besides the system: Python's environment, the Python that it was made from, the runner and Node. */
 const visibleFolders = async ({ python, runnerDir, node }: Settings): Promise<readonly string[]> => {
   const base = await realpath(python).catch(() => python)
@@ -106,6 +116,7 @@ const visibleFolders = async ({ python, runnerDir, node }: Settings): Promise<re
  */
 export const createLocalBackend = async (options: LocalBackendOptions): Promise<LocalBackend> => {
   const settings = withDefaults(options)
+  await assertPython(settings.python)
   const visible = await visibleFolders(settings)
   const layout = await openLayout(settings.dataDir, visible)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())

@@ -31,7 +31,7 @@ export const doctorCommand: CommandSpec = {
 const examine = async (url: string, signal: AbortSignal): Promise<readonly Finding[]> => {
   const { env } = process
   const programs = {
-    python: join(packageRoot, '.venv/bin/python'),
+    python: env['BERTH_PYTHON'] ?? join(packageRoot, '.venv/bin/python'),
     runnerDir: join(packageRoot, 'runner-image'),
     signal,
   }
