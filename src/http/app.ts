@@ -197,9 +197,15 @@ const limitRest = (request: Request, response: Response): void => {
   const { socket } = response
   if (request.complete || socket === null) return
   request.resume()
+  const settle = (): void => {
+    clearTimeout(timer)
+    request.off('end', settle)
+    // The socket outlives the request: what listens to it must go with the request.
+    socket.off('close', settle)
+  }
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
-  request.once('end', () => clearTimeout(timer))
-  socket.once('close', () => clearTimeout(timer))
+  request.once('end', settle)
+  socket.once('close', settle)
 }
 
 /** The one place that renders errors. */

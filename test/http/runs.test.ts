@@ -99,6 +99,9 @@ describe('POST /v1/runs', () => {
   )
 
   test('refuses a cursor that it did not make', async () => {
+    // Lists of someone never seen are empty, whatever the cursor.
+    await alice('POST', '/v1/runs', python('1'))
+
     expect((await alice('GET', '/v1/runs?cursor=%00%ff')).status).toBe(400)
     expect((await alice('GET', '/v1/runs?cursor=abc')).status).toBe(400)
   })
