@@ -25,7 +25,9 @@ for place in places:
         written.append(place)
     except OSError:
         pass
-subprocess.Popen(["sleep", "600"], start_new_session=True)
+# The kernel hides a process until its exec is complete, so it must have spoken before anybody looks for it.
+speaking = ["sh", "-c", "echo up; exec sleep 600"]
+subprocess.Popen(speaking, start_new_session=True, stdout=subprocess.PIPE).stdout.readline()
 written
 `
 
