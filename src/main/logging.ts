@@ -1,4 +1,4 @@
-import { destination, pino, stdSerializers } from 'pino'
+import { destination, pino } from 'pino'
 import { isBerthError } from '../domain/errors.ts'
 import type { Config } from './config.ts'
 import type { Subscriber } from './event-hub.ts'
@@ -32,15 +32,32 @@ export const createLogging = (level: Config['logLevel'], file: string | number =
   }
 }
 
-/** A BerthError's detail may quote a caller's input; its code, stack and cause may not. */
+/** A BerthError's detail may quote a caller's input and the text of a system's error names a file; code, stack and cause do neither. */
 const describeError = (error: unknown): unknown => {
-  if (!isBerthError(error)) return error instanceof Error ? stdSerializers.err(error) : { message: String(error) }
-  const stack = error.stack?.slice(error.stack.indexOf('\n    at'))
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { type, ...rest } = isBerthError(error)
+    ? { type: 'BerthError', code: error.code, ...error.data }
+    : describeForeign(error)
   return {
-    type: 'BerthError',
-    code: error.code,
-    stack,
-    ...error.data,
+    type,
+    stack: framesOf(error),
+    ...rest,
     ...(error.cause !== undefined && { cause: describeError(error.cause) }),
   }
+}
+
+const describeForeign = (error: Error): { readonly type: string } => {
+  const { code, syscall, path, dest }: Record<string, unknown> = { ...error }
+  const namesFile = [syscall, path, dest].some((part) => part !== undefined)
+  return {
+    type: error.name,
+    ...(namesFile ? { syscall } : { message: error.message }),
+    ...(code !== undefined && { code }),
+  }
+}
+
+/** Without the message, with which a stack begins. */
+const framesOf = ({ stack = '' }: Error): string => {
+  const begin = stack.indexOf('\n    at ')
+  return begin === -1 ? '' : stack.slice(begin)
 }
