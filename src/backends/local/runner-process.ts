@@ -87,11 +87,12 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   /** Sends one run and resolves with the runner's reply or refusal, unparsed. Aborting cancels it; it still resolves. */
-  async run(request: RunnerRequest, callbacks: RunCallbacks & { signal: AbortSignal }): Promise<RunnerMessage> {
+  async run(request: RunnerRequest, callbacks: RunCallbacks): Promise<RunnerMessage> {
     const { signal } = callbacks
     signal.throwIfAborted()
     const { child } = this.#live ?? (await this.#whenLive(signal))
-    const cancel = () => child.send({ kind: 'cancel', runId: request.runId })
+    // To whoever has the run by then: it may have gone to a new process.
+    const cancel = () => this.#live?.child.send({ kind: 'cancel', runId: request.runId })
     const reply = this.#runs.add(request, callbacks)
     child.send(request)
     signal.addEventListener('abort', cancel, { once: true })

@@ -4,6 +4,7 @@ import { type RunnerRequest, runnerOutputSchema } from '../../domain/runner-prot
 import type { RunnerMessage } from './runner-messages.ts'
 
 export interface RunCallbacks {
+  readonly signal: AbortSignal
   readonly onOutput?: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined
 }
 
@@ -82,9 +83,14 @@ export class RunsInFlight {
     }
   }
 
-  /** Hands every waiting run to a new process. */
+  /** Hands every waiting run to a new process. One that was canceled meanwhile never began and never will. */
   resend(send: (request: RunnerRequest) => void): void {
-    for (const flight of this.#flights.values()) {
+    for (const [runId, flight] of this.#flights) {
+      if (flight.callbacks.signal.aborted) {
+        this.#flights.delete(runId)
+        flight.settle.reject(flight.callbacks.signal.reason)
+        continue
+      }
       flight.sentAtMs = this.#clock.monotonicMs()
       send(flight.request)
     }
