@@ -148,6 +148,15 @@ export const describeTenantFiles = (name: string, make: () => Promise<TenantFile
       expect((await subject.files.list(place, { cursor: null, limit: 2, signal })).nextCursor).toBeNull()
     })
 
+    test.each(['nonsense!', '', '////', Buffer.from([0xff]).toString('base64url')])(
+      'the cursor %j, which no page gave, is refused by name',
+      async (cursor) => {
+        const error = await subject.files.list(place, { cursor, limit: 1, signal }).catch((error: unknown) => error)
+
+        expect(error).toMatchObject({ code: 'invalid_request', errors: [{ pointer: '/cursor' }] })
+      },
+    )
+
     test('used bytes are the sum of the sizes', async () => {
       await put('a', 'xx')
       await put('b', 'yyy')
@@ -272,6 +281,20 @@ export const describeTenantFiles = (name: string, make: () => Promise<TenantFile
       expect(await names(another)).toEqual(['d'])
       expect(await names()).toEqual(['keep.csv'])
       expect(await subject.files.deleteAll(run, { signal })).toBe(0)
+    })
+
+    test('the runs of a berth that nobody touched since a time are listed, and no others', async () => {
+      const runId = subject.ids.runId()
+      await put('a', 'x')
+      await putInto({ berthId: subject.berthId, area: 'run', runId }, 'b/c', 'x')
+      const untouchedSince = (ms: number, berthId = subject.berthId) =>
+        subject.files.listRuns(berthId, { untouchedSince: new Date(Date.now() + ms), signal })
+
+      expect(await untouchedSince(60_000)).toEqual([runId])
+      expect(await untouchedSince(-60_000)).toEqual([])
+      expect(await untouchedSince(60_000, subject.otherBerthId)).toEqual([])
+      await subject.files.deleteAll({ berthId: subject.berthId, area: 'run', runId }, { signal })
+      expect(await untouchedSince(60_000)).toEqual([])
     })
 
     test('deleting all files of a berth leaves it usable', async () => {

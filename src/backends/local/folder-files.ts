@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { BerthError } from '../../domain/errors.ts'
+import { type RunId, runIdSchema } from '../../domain/ids.ts'
 import type { FileEntry, FilePlace, TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { entryOf, hasCode, openRegular, pathOf, withFolder } from './beneath.ts'
 import { readBody } from './file-body.ts'
@@ -49,8 +50,15 @@ const publish = async (parent: { root: string; parts: readonly string[] }, last:
 }
 
 const encodeCursor = (name: string): string => Buffer.from(name).toString('base64url')
-const decodeCursor = (cursor: string | null): string =>
-  cursor === null ? '' : Buffer.from(cursor, 'base64url').toString()
+
+/** @throws {BerthError} invalid_request */
+const decodeCursor = (cursor: string | null): string => {
+  if (cursor === null) return ''
+  const name = Buffer.from(cursor, 'base64url').toString()
+  if (name !== '' && encodeCursor(name) === cursor) return name
+  const detail = `cursor: expected the nextCursor of an earlier page, got ${JSON.stringify(cursor.slice(0, 64))}; leave it out to begin at the first page`
+  throw new BerthError('invalid_request', detail, { errors: [{ pointer: '/cursor', detail }] })
+}
 
 const listPage: (layout: Layout) => TenantFiles['list'] =
   (layout) =>
@@ -132,6 +140,20 @@ const deleteAll: (layout: Layout) => TenantFiles['deleteAll'] =
     return count
   }
 
+const listRuns: (layout: Layout) => TenantFiles['listRuns'] =
+  (layout) =>
+  async (berthId, { untouchedSince, signal }) =>
+    withFolder({ root: layout.berth(berthId), parts: ['runs'] }, [], async (folder) => {
+      const runs: RunId[] = []
+      for (const name of await readdir(pathOf(folder))) {
+        signal.throwIfAborted()
+        const runId = runIdSchema.safeParse(name)
+        const stats = await lstat(entryOf(folder, name)).catch(() => null)
+        if (runId.success && stats !== null && stats.mtime < untouchedSince) runs.push(runId.data)
+      }
+      return runs
+    })
+
 const usedBytes: (layout: Layout) => TenantFiles['usedBytes'] =
   (layout) =>
   async (place, { signal }) =>
@@ -148,6 +170,7 @@ export const createFolderFiles = (layout: Layout): TenantFiles => ({
   get: get(layout),
   delete: deleteOne(layout),
   deleteAll: deleteAll(layout),
+  listRuns: listRuns(layout),
   presign: async () => null,
   usedBytes: usedBytes(layout),
 })

@@ -24,7 +24,7 @@ export interface FileContent {
 
 /** Files of one berth, streamed. No name, whatever it contains, reaches outside the place. */
 export interface TenantFiles {
-  /** In order of names by UTF-16 units. */
+  /** In order of names by UTF-16 units. @throws {BerthError} invalid_request for a cursor that no page gave */
   list(place: FilePlace, options: { cursor: string | null; limit: number; signal: AbortSignal }): Promise<FilePage>
   /**
    * Durable when it resolves; a reader sees the old content or the new, never a part.
@@ -41,6 +41,8 @@ export interface TenantFiles {
   delete(place: FilePlace, name: string, options: { signal: AbortSignal }): Promise<boolean>
   /** Removes the place with all it holds and returns how many files that were; 0 when there was no such place. */
   deleteAll(place: FilePlace, options: { signal: AbortSignal }): Promise<number>
+  /** Runs of the berth that have a place here which nobody changed since that time. */
+  listRuns(berthId: BerthId, options: { untouchedSince: Date; signal: AbortSignal }): Promise<readonly RunId[]>
   /** A URL that the browser may use directly; null where the backend has none. */
   presign(
     place: FilePlace,
