@@ -17,7 +17,8 @@ export const deleteExpired = async (core: Core, signal: AbortSignal): Promise<ne
   }
 }
 
-const reasonOf = (error: unknown): string => {
+/** Not the error itself, which may name a tenant's file. */
+export const reasonOf = (error: unknown): string => {
   if (isBerthError(error)) return error.code
   return error instanceof Error && 'code' in error ? String(error.code) : 'internal'
 }

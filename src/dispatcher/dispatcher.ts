@@ -20,12 +20,13 @@ import type { RunEvent } from './run-event.ts'
 import { runNow } from './run-now.ts'
 import { createSettings } from './settings.ts'
 import { submitRun } from './submit-run.ts'
+import { sweepArtifacts } from './sweep-artifacts.ts'
 
 export interface DispatcherDeps {
-  readonly store: Pick<Store, 'runs'>
+  readonly store: Pick<Store, 'runs'> & { readonly berths: Pick<Store['berths'], 'list'> }
   readonly dispatch: Dispatch
   readonly fleet: Pick<Fleet, 'update'>
-  readonly files: Pick<TenantFiles, 'put' | 'deleteAll'>
+  readonly files: Pick<TenantFiles, 'put' | 'deleteAll' | 'listRuns'>
   /** The provisioner, as far as a run needs it. */
   readonly berths: {
     ensureBerth(
@@ -140,7 +141,9 @@ export const createDispatcher = (deps: DispatcherDeps, options: DispatcherOption
 
 const start = async (core: Core, signal: AbortSignal): Promise<void> => {
   const stopped = new AbortController()
-  const loops = [keepRunLeases(core, stopped.signal), deleteExpired(core, signal)].map(untilAborted)
+  const loops = [keepRunLeases(core, stopped.signal), deleteExpired(core, signal), sweepArtifacts(core, signal)].map(
+    untilAborted,
+  )
   await workOnQueue(core, signal)
   core.close()
   // Leases are kept until the last run has ended or was handed back.

@@ -78,7 +78,16 @@ export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promi
   const another = () =>
     resources.use(
       createDispatcher(
-        { store: { runs }, dispatch, fleet: { update }, files, berths: provisioner, clock, ids, events: log },
+        {
+          store: { runs, berths: store.berths },
+          dispatch,
+          fleet: { update },
+          files,
+          berths: provisioner,
+          clock,
+          ids,
+          events: log,
+        },
         { drainMs: 1000, leaseMs: 1000, ...settings },
       ),
     )
