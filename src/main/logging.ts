@@ -47,7 +47,7 @@ const describeError = (error: unknown): unknown => {
 }
 
 const describeForeign = (error: Error): { readonly type: string } => {
-  const { code, syscall, path, dest }: Record<string, unknown> = { ...error }
+  const { code, syscall, path, dest }: Record<string, unknown> = Object.fromEntries(Object.entries(error))
   const namesFile = [syscall, path, dest].some((part) => part !== undefined)
   return {
     type: error.name,

@@ -100,8 +100,8 @@ const handBack = async (deps: AttemptDeps, berth: LeasedBerth): Promise<void> =>
 const reasonOf = (error: unknown): string => {
   if (isBerthError(error)) return `${error.code}: ${error.message}`
   // The text of a system's error names a file, which may be the tenant's.
-  if (error instanceof Error && 'syscall' in error)
-    return `${'code' in error ? error.code : error.name}: ${error.syscall}`
+  if (error instanceof Error && 'syscall' in error && 'code' in error)
+    return `${String(error.code)}: ${String(error.syscall)}`
   return error instanceof Error ? error.message : String(error)
 }
 

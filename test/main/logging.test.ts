@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,9 +10,10 @@ const secret = 'salary-of-ada.csv'
 const logged = async (error: unknown): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-logging-'))
   const path = join(folder, 'log')
+  await writeFile(path, '')
   const logging = createLogging('info', path)
   logging.subscriber({ code: 'berth.retry', level: 'warn', error })
-  await expect.poll(() => readFile(path, 'utf8').catch(() => '')).toContain('\n')
+  await expect.poll(() => readFile(path, 'utf8')).toContain('\n')
   logging[Symbol.dispose]()
   const text = await readFile(path, 'utf8')
   await rm(folder, { recursive: true })
