@@ -149,7 +149,10 @@ const streamRunEvents = (deps: HttpDeps, options: HttpOptions): Operation => ({
     const lastEventId = typeof header === 'string' && header !== '' ? header : null
     const signal = AbortSignal.any([context.signal, deps.stopping])
     const events = deps.dispatcher.events(tenant.id, runId, { lastEventId, signal })
-    await sendEvents({ ...context, signal }, events, options.heartbeatMs ?? 15_000)
+    await sendEvents({ ...context, signal }, events, {
+      clock: deps.clock,
+      heartbeatMs: options.heartbeatMs ?? 15_000,
+    })
   },
 })
 

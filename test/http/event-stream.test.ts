@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import type { RunEvent } from '../../src/dispatcher/run-event.ts'
+import { sendEvents } from '../../src/http/event-stream.ts'
+import type { RequestContext } from '../../src/http/request-context.ts'
+import { openRaw } from '../support/raw-connection.ts'
+
+const MINUTE_MS = 60_000
+
+/** One stream of large events without end, and a clock on which a minute passes when told. */
+const open = async () => {
+  let sent = 0
+  let pass: (() => void) | null = null
+  const clock = {
+    now: () => new Date(0),
+    monotonicMs: () => 0,
+    sleep: (ms: number, signal: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        expect(ms).toBe(MINUTE_MS)
+        pass = resolve
+        signal.addEventListener('abort', () => reject(signal.reason))
+      }),
+  }
+  const events = async function* (): AsyncIterable<RunEvent> {
+    for (;;) {
+      sent += 1
+      yield { id: String(sent), type: 'stdout', data: { text: 'x'.repeat(1_000_000) } } as unknown as RunEvent
+    }
+  }
+  const ended = Promise.withResolvers<void>()
+  const server = createServer((request, response) => {
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    const context = { request, response, requestId: 'q1', signal: gone.signal } as unknown as RequestContext
+    void sendEvents(context, events(), { clock, heartbeatMs: MINUTE_MS }).then(ended.resolve, ended.reject)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const raw = await openRaw(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  raw.send('GET / HTTP/1.1\r\nHost: berth\r\n\r\n')
+  await raw.receive(/retry: /)
+  return {
+    raw,
+    sent: () => sent,
+    minute: async () => {
+      pass?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+    ended: ended.promise,
+    async [Symbol.asyncDispose]() {
+      raw.socket.destroy()
+      await ended.promise
+      server.close()
+    },
+  }
+}
+
+const settled = async (count: () => number): Promise<number> => {
+  let before = -1
+  await expect
+    .poll(
+      () => {
+        const same = count() === before
+        before = count()
+        return same
+      },
+      { interval: 100 },
+    )
+    .toBe(true)
+  return before
+}
+
+test('a reader who takes nothing is cut off after two minutes, and few events wait for them until then', async () => {
+  await using stream = await open()
+  stream.raw.socket.pause()
+
+  expect(await settled(stream.sent)).toBeLessThan(20)
+  await stream.minute()
+  await stream.minute()
+
+  await stream.ended
+})
+
+test('a reader who takes what comes is left alone (control)', async () => {
+  await using stream = await open()
+
+  for (let passed = 0; passed < 4; passed += 1) {
+    const before = stream.sent()
+    await expect.poll(stream.sent).toBeGreaterThan(before)
+    await stream.minute()
+  }
+
+  expect(stream.raw.socket.closed).toBe(false)
+})
