@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDispatcher, type Dispatcher } from '../../src/dispatcher/dispatcher.ts'
+import type { Store } from '../../src/domain/ports/store.ts'
 import { createProvisioner, type Provisioner } from '../../src/provisioner/provisioner.ts'
 import { openSqliteStore } from '../../src/store/open-sqlite-store.ts'
 import { makeBackend } from '../backends/local/subject.ts'
@@ -13,6 +14,7 @@ type Backend = Awaited<ReturnType<typeof makeBackend>>
 const signal = quiet()
 const resources = new AsyncDisposableStack()
 let backend: Backend
+let store: Store
 let provisioner: Provisioner
 let dispatcher: Dispatcher
 let log: EventLog
@@ -28,7 +30,7 @@ const start = (worker: Pick<Provisioner, 'start'>): void => {
 
 beforeAll(async () => {
   backend = resources.use(await makeBackend())
-  const store = resources.use(await openSqliteStore({ dataDir: backend.dataDir, clock }))
+  store = resources.use(await openSqliteStore({ dataDir: backend.dataDir, clock }))
   log = createEventLog()
   const deps = { store, clock, ids: backend.ids, events: log }
   const { berths, dispatch, fleet, files } = backend
@@ -130,4 +132,26 @@ test('a user deleted while their code runs leaves nothing of that run behind', a
 
   const { findings } = await provisioner.reconcile({ apply: false, signal })
   expect(findings.filter(({ action }) => action !== 'wait')).toEqual([])
+})
+
+test('a run that ends by itself after another server deleted its tenant makes no folder again', async () => {
+  const code = 'import time\nprint("begun", flush=True)\ntime.sleep(0.5)\nopen("outputs/late.txt", "w").write("late")'
+  const { tenant, berth } = await provisioner.ensureBerth(externalId('eve'), { signal })
+  const begun = Promise.withResolvers<void>()
+  const running = dispatcher.run(
+    ask({
+      who: tenant.id,
+      request: python({ code }),
+      onEvent: ({ type }) => (type === 'stdout' ? begun.resolve() : undefined),
+    }),
+  )
+  await begun.promise
+
+  // Beneath the provisioner of this server, which therefore stops nothing.
+  const newTenantId = backend.ids.tenantId()
+  await store.tenants.requestDeletion({ externalId: externalId('eve'), event: null, newTenantId, now: clock.now() })
+  await backend.berths.destroy(berth.id, { signal })
+  await running.catch(() => undefined)
+
+  expect(await backend.berths.find(berth.id, { signal })).toBeNull()
 })
