@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isBerthError } from '../../../src/domain/errors.ts'
 import { codeOf, quiet } from '../../contract/content.ts'
 import { makeBackend, oneRun } from './subject.ts'
 
@@ -32,9 +31,10 @@ describe('a runner that does not start', () => {
   })
 
   test('because its Python does not exist says so', async () => {
-    const error = await makeBackend({ runnerDir, python: '/nowhere/bin/python' }).catch((error: unknown) => error)
-
-    expect(isBerthError(error) && error.data['stderr']).toContain('ENOENT')
+    await expect(makeBackend({ runnerDir, python: '/nowhere/bin/python' })).rejects.toMatchObject({
+      code: 'sandbox_unavailable',
+      message: expect.stringContaining('/nowhere/bin/python'),
+    })
   })
 })
 
