@@ -16,6 +16,12 @@ const read = async (response: Response, enough: (events: EventSourceMessage[]) =
 
 const types = (events: readonly EventSourceMessage[]) => events.map(({ event }) => event)
 
+const textOf = (events: readonly EventSourceMessage[]): string =>
+  events
+    .filter(({ event }) => event === 'stdout')
+    .map(({ data }) => JSON.parse(data).text)
+    .join('')
+
 describe('GET /v1/runs/{id}/events', () => {
   let server: RunningServer
   let alice: ReturnType<RunningServer['as']>
@@ -48,8 +54,7 @@ describe('GET /v1/runs/{id}/events', () => {
     expect(types(events)[0]).toBe('run.created')
     expect(types(events).at(-1)).toBe('run.completed')
     expect(types(events)).toContain('run.started')
-    const text = events.filter(({ event }) => event === 'stdout').map(({ data }) => JSON.parse(data).text)
-    expect(text.join('')).toBe('0\n1\n2\n')
+    expect(textOf(events)).toBe('0\n1\n2\n')
     expect(JSON.parse(events.at(-1)?.data ?? '')).toEqual(run.body)
   })
 
@@ -70,8 +75,10 @@ describe('GET /v1/runs/{id}/events', () => {
       if (index === all.length - 1) continue
       const rest = await read(await open(id, { 'Last-Event-ID': event.id ?? '' }))
 
+      // A resumed stream may carry the same text in larger pieces than the live one did.
+      expect(textOf(all.slice(0, index + 1)) + textOf(rest)).toBe('0\n1\n2\n3\n4\n')
       expect(types(rest).at(-1)).toBe('run.completed')
-      expect(rest.map((item) => item.id)).toEqual(all.slice(index + 1).map((item) => item.id))
+      expect(new Set(types(rest))).toEqual(new Set(types(all.slice(index + 1))))
     }
   })
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runner_process import PACKAGE_ROOT, Runner, running
+from runner_process import PACKAGE_ROOT, ROOT, Runner, running
 
 WRITE = """
 import os
@@ -35,10 +35,12 @@ def runner(checkout: Path) -> Iterator[Runner]:
 
 
 def test_both_folders_can_be_written_and_are_empty_again_in_the_next_run(runner: Runner, checkout: Path) -> None:
-    shown = [checkout.name]
+    # This very checkout may lie below /tmp as well.
+    shown = {checkout.name, *(ROOT.relative_to("/tmp").parts[:1] if ROOT.is_relative_to("/tmp") else ())}
     for _ in range(2):
         before, after = runner.value(WRITE)
-        assert before[0] == shown
+        assert set(before[0]) <= shown
+        assert checkout.name in before[0]
         assert "left" in after[0]
         assert "left" in after[1]
 
