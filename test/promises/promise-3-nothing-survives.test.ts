@@ -6,7 +6,6 @@ let site: Site
 let tenant: Berth
 
 beforeAll(async () => {
-  // No spares and no parallel runs: whatever could be shared is shared.
   site = await openSite()
   tenant = await site.signUp('one')
 })
@@ -25,7 +24,7 @@ for place in places:
         written.append(place)
     except OSError:
         pass
-# The kernel hides a process until its exec is complete, so it must have spoken before anybody looks for it.
+# It must have spoken before anybody looks for it: seen too early, a new process was now and then not in /proc yet.
 speaking = ["sh", "-c", "echo up; exec sleep 600"]
 subprocess.Popen(speaking, start_new_session=True, stdout=subprocess.PIPE).stdout.readline()
 written
