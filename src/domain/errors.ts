@@ -267,6 +267,13 @@ export const errorTable = {
     "The tenant's berth could not be made",
     'An operator finds the reason with `berth tenants show`.',
   ),
+  berth_broken: entry(
+    503,
+    'platform',
+    false,
+    "The tenant's berth needs an operator",
+    "An operator finds the reason in the server's log and with `berth reconcile`.",
+  ),
   runner_outdated: entry(
     503,
     'platform',

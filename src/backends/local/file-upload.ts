@@ -3,7 +3,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { BerthError } from '../../domain/errors.ts'
 import { hasCode } from './beneath.ts'
 import type { Layout } from './layout.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../../domain/until-aborted.ts'
 
 /** A complete, synced file in `incoming/`, waiting for the rename that makes it visible. */
 export interface Upload {

@@ -1,14 +1,16 @@
 import { lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { BerthError } from '../../domain/errors.ts'
+import { decodeCursor, encodeCursor } from '../../domain/file-cursor.ts'
 import { type RunId, runIdSchema } from '../../domain/ids.ts'
+import { type PlacePath, parsePlacePath } from '../../domain/place-path.ts'
 import type { FileEntry, FilePlace, TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { entryOf, hasCode, openRegular, pathOf, withFolder } from './beneath.ts'
 import { readBody } from './file-body.ts'
 import { explainDisk, receiveUpload, type Upload } from './file-upload.ts'
 import { namesBelow } from './folder-walk.ts'
 import type { Layout } from './layout.ts'
-import { type PlacePath, parsePlacePath, rootOf } from './place-path.ts'
+import { rootOf } from './place-root.ts'
 
 const parentOf = (layout: Layout, place: FilePlace, path: PlacePath) => {
   const { root, parts } = rootOf(layout, place)
@@ -47,17 +49,6 @@ const publish = async (parent: { root: string; parts: readonly string[] }, last:
     throw error
   })
   if (!done) throw new BerthError('not_found', 'The berth has no such folder')
-}
-
-const encodeCursor = (name: string): string => Buffer.from(name).toString('base64url')
-
-/** @throws {BerthError} invalid_request */
-const decodeCursor = (cursor: string | null): string => {
-  if (cursor === null) return ''
-  const name = Buffer.from(cursor, 'base64url').toString()
-  if (name !== '' && encodeCursor(name) === cursor) return name
-  const detail = `cursor: expected the nextCursor of an earlier page, got ${JSON.stringify(cursor.slice(0, 64))}; leave it out to begin at the first page`
-  throw new BerthError('invalid_request', detail, { errors: [{ pointer: '/cursor', detail }] })
 }
 
 const listPage: (layout: Layout) => TenantFiles['list'] =

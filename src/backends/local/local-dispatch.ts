@@ -1,40 +1,15 @@
 import { existsSync } from 'node:fs'
 import { BerthError } from '../../domain/errors.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
-import { RUNNER_PROTOCOL, type RunnerReply } from '../../domain/runner-protocol.ts'
+import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
+import { acceptRunnerReply } from '../../domain/runner-reply.ts'
 import type { Layout } from './layout.ts'
-import { type RunnerMessage, parseRunnerReply } from './runner-messages.ts'
 import type { RunnerProcess } from './runner-process.ts'
 
 export interface LocalDispatchOptions {
   readonly layout: Layout
   readonly runner: RunnerProcess
   readonly maxConcurrency: number
-}
-
-const refusalCodes = {
-  runner_outdated: 'runner_outdated',
-  runner_failed: 'runner_failed',
-  file_not_found: 'file_not_found',
-  // Berth wrote that request itself, so it is Berth's bug.
-  malformed_request: 'internal',
-} as const
-
-/** @throws {BerthError} runner_outdated, runner_failed, file_not_found, internal, malformed_reply */
-const replyOf = (message: RunnerMessage): RunnerReply => {
-  const parsed = parseRunnerReply(message)
-  switch (parsed.kind) {
-    case 'reply':
-      return parsed.reply
-    case 'refusal':
-      throw new BerthError(refusalCodes[parsed.refusal.code], parsed.refusal.detail, {
-        data: { runnerVersion: parsed.refusal.runnerVersion },
-      })
-    default:
-      throw new BerthError('malformed_reply', "The runner's reply has not the agreed shape", {
-        data: { problem: parsed.problem },
-      })
-  }
 }
 
 /** Runs code in the one runner process of this machine, each run in a sandbox of its own with its own berth's files. */
@@ -54,7 +29,7 @@ export const createLocalDispatch = ({ layout, runner, maxConcurrency }: LocalDis
       { protocol: RUNNER_PROTOCOL, kind: 'run', ...request, prefix },
       { signal, onOutput },
     )
-    return replyOf(message)
+    return acceptRunnerReply(message)
   },
 
   async describe() {

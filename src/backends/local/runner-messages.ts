@@ -1,11 +1,6 @@
 import { z } from 'zod'
-import { languageSchema, resultSchema, tableSchema } from '../../domain/run.ts'
-import {
-  RUNNER_PROTOCOL,
-  type RunnerReply,
-  runnerRefusalSchema,
-  runnerReplySchema,
-} from '../../domain/runner-protocol.ts'
+import { languageSchema } from '../../domain/run.ts'
+import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
 
 /** What `berth_runner.local` reads as its one argument. */
 export interface RunnerConfig {
@@ -44,29 +39,3 @@ export type RunnerMessage = z.infer<typeof envelopeSchema>
 
 /** @throws when the frame is not an object with a kind: then the runner is broken, not a run */
 export const parseRunnerMessage = (json: string): RunnerMessage => envelopeSchema.parse(JSON.parse(json))
-
-// A reply comes from JSON.parse, so every value in it is JSON already. To walk 10,000 cells of a table again costs 3 ms.
-const parsedJson = z.custom<z.core.util.JSONType>()
-const parsedRows = z.custom<z.core.util.JSONType[][]>((rows) => Array.isArray(rows) && rows.every(Array.isArray))
-const parsedReplySchema = runnerReplySchema.extend({
-  results: z.array(
-    resultSchema.extend({
-      json: parsedJson.optional(),
-      table: tableSchema.extend({ rows: parsedRows }).optional(),
-    }),
-  ),
-})
-
-export type ParsedReply =
-  | { readonly kind: 'reply'; readonly reply: RunnerReply }
-  | { readonly kind: 'refusal'; readonly refusal: z.infer<typeof runnerRefusalSchema> }
-  | { readonly kind: 'malformed'; readonly problem: string }
-
-/** The success shape first: whatever code printed or returned, it can't turn its run into a refusal that is repeated. */
-export const parseRunnerReply = (message: RunnerMessage): ParsedReply => {
-  const reply = parsedReplySchema.safeParse(message)
-  if (reply.success) return { kind: 'reply', reply: reply.data }
-  const refusal = runnerRefusalSchema.safeParse(message)
-  if (refusal.success) return { kind: 'refusal', refusal: refusal.data }
-  return { kind: 'malformed', problem: z.prettifyError(reply.error) }
-}

@@ -42,7 +42,7 @@ export interface Dispatch {
   /**
    * Resolves however the code ended. Never retries what may have started. An error with `data.runnerVersion` is a refusal:
    * the runner answered that it has not started the code.
-   * @throws {BerthError} runner_outdated, runner_failed, malformed_reply, file_not_found, backend_unavailable, berth_waking
+   * @throws {BerthError} runner_outdated, runner_failed, malformed_reply, file_not_found, backend_unavailable, berth_waking, berth_broken
    */
   dispatch(options: DispatchOptions): Promise<RunnerReply>
   describe(): Promise<RuntimeDescription>

@@ -43,11 +43,14 @@ export interface TenantFiles {
   deleteAll(place: FilePlace, options: { signal: AbortSignal }): Promise<number>
   /** Runs of the berth that have a place here which nobody changed since that time. */
   listRuns(berthId: BerthId, options: { untouchedSince: Date; signal: AbortSignal }): Promise<readonly RunId[]>
-  /** A URL that the browser may use directly; null where the backend has none. */
+  /**
+   * A URL that the browser may use directly; null where the backend has none. A PUT takes exactly `bytes` bytes; without that
+   * number there is no URL, for it would lead around every limit.
+   */
   presign(
     place: FilePlace,
     name: string,
-    options: { method: 'GET' | 'PUT'; signal: AbortSignal },
+    options: { method: 'GET' | 'PUT'; bytes?: number; signal: AbortSignal },
   ): Promise<string | null>
   /** Bytes that all files of the place take together. */
   usedBytes(place: FilePlace, options: { signal: AbortSignal }): Promise<number>

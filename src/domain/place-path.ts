@@ -1,7 +1,6 @@
-import { BerthError } from '../../domain/errors.ts'
-import { fileNameSchema } from '../../domain/file-name.ts'
-import type { FilePlace } from '../../domain/ports/tenant-files.ts'
-import type { Layout } from './layout.ts'
+import { BerthError } from './errors.ts'
+import { fileNameSchema } from './file-name.ts'
+import type { FilePlace } from './ports/tenant-files.ts'
 
 /** A file of a place: the folders to walk from the place's root, then the last name. */
 export interface PlacePath {
@@ -47,11 +46,3 @@ const parseFileName = (name: string): PlacePath => {
 /** @throws {BerthError} invalid_file_name, for a name that could mean anything else than a file of this place */
 export const parsePlacePath = (place: FilePlace, name: string): PlacePath =>
   place.area === 'files' ? parseFileName(name) : parseArtifactName(name)
-
-/** The berth's own folder, which Berth made itself, and the folders from there to the place, which are opened one by one. */
-export const rootOf = (layout: Layout, place: FilePlace): { root: string; parts: readonly string[] } => {
-  if (place.area === 'files') return { root: layout.berth(place.berthId), parts: ['files'] }
-  // For its check of the run id.
-  layout.run(place.berthId, place.runId)
-  return { root: layout.berth(place.berthId), parts: ['runs', place.runId] }
-}
