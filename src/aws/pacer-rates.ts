@@ -1,0 +1,25 @@
+import type { RequestPool } from './pacer.ts'
+
+export interface PoolRate {
+  /** Requests that may be sent per second in the long run. */
+  readonly perSecond: number
+  /** Requests that may leave at once after a pause; makes up for timers that fire late. */
+  readonly burst: number
+}
+
+/**
+ * `perSecond` + `burst` stays within what AWS allows in any one second.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (2026-11-22): 15/s over the control plane, GetFunction 100/s
+ */
+export const awsRates: Readonly<Record<RequestPool, PoolRate>> = {
+  lambda: { perSecond: 14.5, burst: 1 },
+  getFunction: { perSecond: 92, burst: 8 },
+  // Not published. Parallel deployments of some 20 stacks are reported to be throttled; the pacer finds out by itself.
+  stackChanges: { perSecond: 4, burst: 1 },
+  // DescribeStacks is reported at 5/s, not adjustable (aws-sam-cli issue 2671).
+  stackReads: { perSecond: 4.8, burst: 1 },
+  // Not published and account-wide, whatever the Region.
+  iam: { perSecond: 10, burst: 2 },
+  // CreateLogGroup and DescribeLogGroups: 5/s by default.
+  logs: { perSecond: 4.5, burst: 1 },
+}
