@@ -127,7 +127,7 @@ const startWork = (workers: readonly Worker[]) => {
   }
 }
 
-const provisionerOptions = ({ spares, maxBerths }: Config) => ({ cell: 'local', spares, maxBerths })
+const provisionerOptions = ({ spares, maxBerths }: Config) => ({ pickCell: async () => 'local', spares, maxBerths })
 
 const dispatcherOptions = (config: Config) => ({
   limits: config.runLimits,

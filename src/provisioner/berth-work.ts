@@ -84,9 +84,11 @@ export const createBerthWork = (
 }
 
 const refillSpares = async (deps: ProvisionerDeps, settings: WorkSettings): Promise<void> => {
-  const { cell, spares, maxBerths } = settings
+  const { pickCell, spares, maxBerths } = settings
   const { backend } = deps.berths
   for (let left = spares; left > 0; left -= 1) {
+    const cell = await pickCell({ purpose: 'spare' })
+    if (cell === null) return
     const newBerthId = deps.ids.berthId()
     const spare = { newBerthId, backend, cell, maxSpares: spares, maxBerths, now: deps.clock.now() }
     if ((await deps.store.berths.insertSpare(spare)) === null) return

@@ -22,8 +22,11 @@ export interface ProvisionerDeps {
   readonly events: Events
 }
 
+/** Where a new berth goes, or where a ready spare waits. Null when no cell has room for another berth. */
+export type PickCell = (options: { readonly purpose: 'signUp' | 'spare' }) => Promise<string | null>
+
 export interface ProvisionerOptions {
-  readonly cell: string
+  readonly pickCell: PickCell
   /** Ready berths that wait for a sign-up. */
   readonly spares: number
   /** Rows of berths that may exist, spares included. */

@@ -1,3 +1,4 @@
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { ExternalId, Tenant } from '../domain/tenant.ts'
 import type { HookEvent, SignUp } from '../domain/ports/store.ts'
 import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
@@ -10,20 +11,26 @@ export interface SignUps {
 /** The two promises that are durable before they are answered. `onWork` is called when there is something to do behind them. */
 export const createSignUps = (
   deps: Pick<ProvisionerDeps, 'store' | 'berths' | 'clock' | 'ids' | 'events'>,
-  options: Pick<ProvisionerOptions, 'cell' | 'maxBerths'>,
+  options: Pick<ProvisionerOptions, 'pickCell' | 'maxBerths'>,
   { onWork }: { onWork: () => void },
 ): SignUps => ({
   signUp: async (externalId, event) => {
-    const signUp = await deps.store.tenants.signUp({
-      externalId,
-      event,
-      newTenantId: deps.ids.tenantId(),
-      newBerthId: deps.ids.berthId(),
-      backend: deps.berths.backend,
-      cell: options.cell,
-      maxBerths: options.maxBerths,
-      now: deps.clock.now(),
-    })
+    const cell = await options.pickCell({ purpose: 'signUp' })
+    const signUp = await deps.store.tenants
+      .signUp({
+        externalId,
+        event,
+        newTenantId: deps.ids.tenantId(),
+        newBerthId: deps.ids.berthId(),
+        backend: deps.berths.backend,
+        // A tenant that has a berth needs no room, so that there is none is the store's to say.
+        cell: cell ?? '',
+        maxBerths: cell === null ? 0 : options.maxBerths,
+        now: deps.clock.now(),
+      })
+      .catch((error: unknown) => {
+        throw cell === null ? noRoom(error) : error
+      })
     if (signUp.outcome === 'created') {
       deps.events.emit({
         code: 'tenant.signed_up',
@@ -53,3 +60,8 @@ export const createSignUps = (
     return tenant
   },
 })
+
+const noRoom = (error: unknown): unknown =>
+  isBerthError(error) && error.code === 'berth_cap_reached'
+    ? new BerthError('berth_cap_reached', 'No cell has room for another berth', { cause: error, retryAfterSeconds: 60 })
+    : error

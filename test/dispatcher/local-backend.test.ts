@@ -36,7 +36,10 @@ beforeAll(async () => {
   log = createEventLog()
   const deps = { store, clock, ids: backend.ids, events: log }
   const { berths, dispatch, fleet, files } = backend
-  provisioner = createProvisioner({ ...deps, berths, fleet }, { cell: 'home', spares: 1, maxBerths: 100 })
+  provisioner = createProvisioner(
+    { ...deps, berths, fleet },
+    { pickCell: async () => 'home', spares: 1, maxBerths: 100 },
+  )
   const another = () => resources.use(createDispatcher({ ...deps, dispatch, fleet, files, berths: provisioner }, {}))
   dispatcher = another()
   heedless = another()

@@ -129,6 +129,6 @@ const createSlowProvisioner = ({ store, folders, log }: ProvisioningSite, afterF
   const fleet = { selfTest: () => Promise.reject(new Error('nothing is made here')) }
   return createProvisioner(
     { store: { tenants: store.tenants, berths }, clock, ids, events: log, berths: folders, fleet },
-    { cell: 'home', spares: 0, maxBerths: 1000, lookupTtlMs: 3_600_000 },
+    { pickCell: async () => 'home', spares: 0, maxBerths: 1000, lookupTtlMs: 3_600_000 },
   )
 }

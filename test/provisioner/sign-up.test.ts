@@ -91,3 +91,32 @@ test('no more berths are made than may exist', async () => {
 
   expect(await codeOf(site.provisioner.signUp(externalId('bea'), null))).toBe('berth_cap_reached')
 })
+
+test('a new berth goes to the cell that is picked, and a spare to the one picked for spares', async () => {
+  const pickCell = async ({ purpose }: { purpose: string }) => `cell-for-${purpose}`
+  await using site = await openProvisioningSite({ spares: 1, pickCell })
+  const added = site.log.next('spare.added')
+  site.work()
+  await added
+
+  const { berth } = await site.provisioner.signUp(externalId('ada'), null)
+
+  expect(berth?.cell).toBe('cell-for-signUp')
+  const { entries } = await site.store.berths.list({ cursor: null, limit: 10, states: null })
+  expect(entries.map(({ cell }) => cell)).toContain('cell-for-spare')
+})
+
+test('when no cell has room a new tenant is told so, and one that has a berth is not troubled', async () => {
+  let cell: string | null = 'home'
+  await using site = await openProvisioningSite({ pickCell: async () => cell })
+  await site.provisioner.signUp(externalId('ada'), null)
+  cell = null
+
+  expect((await site.provisioner.signUp(externalId('ada'), null)).outcome).toBe('existing')
+  const refused = site.provisioner.signUp(externalId('bob'), null)
+
+  await expect(refused).rejects.toMatchObject({
+    code: 'berth_cap_reached',
+    message: 'No cell has room for another berth',
+  })
+})

@@ -61,7 +61,7 @@ export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promi
   const update = async (_: unknown, image: string) => void updates.push(image)
   const provisioner = createProvisioner(
     { store, clock: systemClock, ids, events: log, berths: createBerthFolders(layout), fleet: { selfTest } },
-    { cell: 'home', spares: 0, maxBerths: 1000, pollMs: 50, lookupTtlMs: 3_600_000 },
+    { pickCell: async () => 'home', spares: 0, maxBerths: 1000, pollMs: 50, lookupTtlMs: 3_600_000 },
   )
   const resources = new AsyncDisposableStack()
   const start = (worker: Pick<Provisioner, 'start'>) => {

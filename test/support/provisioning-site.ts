@@ -51,7 +51,15 @@ export const openProvisioningSite = async (
   const log = createEventLog()
   const provisioner = createProvisioner(
     { store, clock: own, ids, events: log, berths: withFaults(folders, fault), fleet: createSelfTest(folders, fault) },
-    { cell: 'home', spares: 0, maxBerths: 1000, pollMs: 50, leaseMs: 2000, readyWaitMs: 5000, ...settings },
+    {
+      pickCell: async () => 'home',
+      spares: 0,
+      maxBerths: 1000,
+      pollMs: 50,
+      leaseMs: 2000,
+      readyWaitMs: 5000,
+      ...settings,
+    },
   )
   const stops = new Set<() => Promise<void>>()
   const work = () => {
