@@ -66,6 +66,31 @@ const countByState = (database: Database): ReturnType<BerthStore['countByState']
     return { ...none, ...counts, spare: await countSpares(db, ['ready']) }
   })
 
+const countByCell = (database: Database): ReturnType<BerthStore['countByCell']> =>
+  database.read(async (db) => {
+    const rows = await db
+      .selectFrom('berths')
+      .select((eb) => [
+        'backend' as const,
+        'cell' as const,
+        'state' as const,
+        eb('tenant_id', 'is', null).as('isSpare'),
+        eb.fn.countAll<number>().as('count'),
+      ])
+      .where('state', '!=', 'deleted')
+      .groupBy(['backend', 'cell', 'state', 'isSpare'])
+      .execute()
+    return [...Map.groupBy(rows, ({ backend, cell }) => JSON.stringify([backend, cell])).values()].flatMap((group) => {
+      const [first] = group
+      if (first === undefined) return []
+      const { backend, cell } = first
+      const ready = group.filter(({ state, isSpare }) => state === 'ready' && Boolean(isSpare))
+      return [{ backend, cell, living: total(group), readySpares: total(ready) }]
+    })
+  })
+
+const total = (rows: readonly { readonly count: number }[]): number => rows.reduce((sum, { count }) => sum + count, 0)
+
 const setState = (
   database: Database,
   berthId: BerthId,
@@ -92,6 +117,7 @@ export const createBerthStore = (database: Database): BerthStore => ({
   findByTenant: (tenantId) => database.read(async (db) => parseOrNull(await findLivingBerth(db, tenantId))),
   list: (options) => listBerths(database, options),
   countByState: () => countByState(database),
+  countByCell: () => countByCell(database),
   lease: (options) => leaseBerths(database, options),
   renew: (berthIds, lease) => renewBerths(database, berthIds, lease),
   settle: (berthId, owner, outcome) => settleBerth(database, { berthId, owner }, outcome),

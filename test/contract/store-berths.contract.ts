@@ -53,6 +53,26 @@ const describeLeases = ({ create }: StoreHarness): void => {
     expect(later.every(({ attempts }) => attempts === 2)).toBe(true)
   })
 
+  test('berths are counted by cell, with the spares that wait there, and without those that are gone', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    await addSpare(store)
+    await workOff(store)
+    await addSpare(store)
+    await signUp(store, 'abroad', { cell: 'abroad' })
+    await signUp(store, 'gone', { cell: 'abroad' })
+    await store.tenants.requestDeletion(deletion('gone'))
+    const before = await store.berths.countByCell()
+    await workOff(store)
+
+    const counts = new Map((await store.berths.countByCell()).map((count) => [count.cell, count]))
+
+    expect(before.find(({ cell }) => cell === 'abroad')?.living).toBe(2)
+    expect(counts.get('home')).toEqual({ backend: 'local', cell: 'home', living: 2, readySpares: 2 })
+    expect(counts.get('abroad')).toEqual({ backend: 'local', cell: 'abroad', living: 1, readySpares: 0 })
+    expect(counts.size).toBe(2)
+  })
+
   test('who lost the lease settles nothing', async () => {
     await using site = await create()
     await using store = await site.open()

@@ -93,8 +93,7 @@ test('no more berths are made than may exist', async () => {
 })
 
 test('a new berth goes to the cell that is picked, and a spare to the one picked for spares', async () => {
-  const pickCell = async ({ purpose }: { purpose: string }) => `cell-for-${purpose}`
-  await using site = await openProvisioningSite({ spares: 1, pickCell })
+  await using site = await openProvisioningSite({ spares: 1, pickCell: async ({ purpose }) => `cell-for-${purpose}` })
   const added = site.log.next('spare.added')
   site.work()
   await added

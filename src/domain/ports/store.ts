@@ -93,6 +93,14 @@ export interface Lease {
   readonly until: Date
 }
 
+export interface CellCount {
+  readonly backend: string
+  readonly cell: string
+  /** Berths that exist or are meant to, spares included; those being deleted still take room. */
+  readonly living: number
+  readonly readySpares: number
+}
+
 export interface BerthStore {
   /** A spare to provision. Null when maxSpares spares (ready or on the way) or maxBerths berths exist. */
   insertSpare(options: {
@@ -108,6 +116,8 @@ export interface BerthStore {
   /** Oldest first. */
   list(options: PageRequest & { states: readonly BerthState[] | null }): Promise<Page<Berth>>
   countByState(): Promise<Readonly<Record<BerthState, number>> & { readonly spare: number }>
+  /** Cells without a berth are left out. */
+  countByCell(): Promise<readonly CellCount[]>
   /**
    * Takes due work (provisioning or deprovisioning, not leased by another, nextAttemptAt passed) and leases it.
    * Waiting tenants first, then deletions, then spares.
