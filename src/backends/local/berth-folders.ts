@@ -113,4 +113,18 @@ export const createBerthFolders = (layout: Layout): Berths => ({
       if (found !== null) yield found
     }
   },
+
+  // Runs are refused before they come here, and a berth on this machine has no credentials.
+  async suspend(_, { signal }) {
+    signal.throwIfAborted()
+  },
+
+  async resume(_, { signal }) {
+    signal.throwIfAborted()
+  },
+
+  async standing(_, { signal }) {
+    signal.throwIfAborted()
+    return 'nothing_to_suspend'
+  },
 })
