@@ -48,7 +48,8 @@ class Children:
         self._remove_leftovers()
         if self._choice.level != "bubblewrap":
             self._begin(BARE)
-            self._starting = asyncio.get_running_loop().create_task(self._start_libraries())
+            if self._config.libraries:
+                self._starting = asyncio.get_running_loop().create_task(self._start_libraries())
 
     async def take(self, request: Request) -> Child:
         """Return a child that waits for its request; it is the caller's from now on. Raises ChildLostError."""
@@ -125,7 +126,8 @@ class Children:
     def _kind_of(self, request: Request) -> str:
         if request["language"] == "typescript":
             return NODE
-        return LIBRARIES if packages.wants_libraries(request["code"]) else BARE
+        wants = self._config.libraries and packages.wants_libraries(request["code"])
+        return LIBRARIES if wants else BARE
 
     def _server(self, kind: str) -> ForkServer:
         name = BARE if kind == NODE else kind

@@ -14,9 +14,11 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
+
+from berth_runner.s3_keeper import KeptNotError, s3_keeper
 
 MAX_DEPTH = 16
 MAX_ENTRIES = 10_000
@@ -42,8 +44,11 @@ Name = tuple[str, ...]
 class Keeper(Protocol):
     """Where artifacts are kept: one stream per file, which becomes visible as a whole or not at all."""
 
+    # What fits into the reply need not come here; who gets the reply keeps it.
+    spares_small: bool
+
     def put(self, name: Name, chunks: Iterator[bytes]) -> None:
-        """Keep a file under `name`; what `chunks` raises must leave nothing behind."""
+        """Keep a file under `name`; what `chunks` raises must leave nothing behind. Raises KeptNotError."""
 
 
 KeeperFactory = Callable[[Mapping[str, Any]], Keeper | None]
@@ -62,6 +67,8 @@ class _Collection:
     # Entries that cannot be artifacts, with the reason; nothing is lost without a word.
     skipped: list[str] = field(default_factory=list)
     too_large: list[str] = field(default_factory=list)
+    # What the keeper did not take.
+    lost: list[str] = field(default_factory=list)
 
 
 def collect(
@@ -70,7 +77,10 @@ def collect(
     limits: Mapping[str, int],
     keepers: Mapping[str, KeeperFactory] | None = None,
 ) -> tuple[list[Artifact], str | None, str]:
-    """Return the artifacts by name, `artifacts_too_large` when some stayed out for size, and what stayed out."""
+    """Return the artifacts by name, the code of the worst that kept some out, and what stayed out.
+
+    The code is `runner_failed` when some could not be kept, `artifacts_too_large` when some had no room.
+    """
     make = (keepers or KEEPERS).get(prefix["kind"])
     collection = _Collection(
         make(prefix) if make else None, limits["maxArtifactBytes"], limits["maxInlineArtifactBytes"]
@@ -82,12 +92,27 @@ def collect(
             collection.too_large.append(_shown("/".join(name)))
         else:
             _take(outputs_dirfd, name, collection)
-    code = "artifacts_too_large" if collection.too_large else None
+    code = "runner_failed" if collection.lost else "artifacts_too_large" if collection.too_large else None
     return collection.artifacts, code, _detail(collection, limits)
+
+
+def keep_content(prefix: Mapping[str, Any], artifact: Artifact) -> bool:
+    """Keep what was to go inside the reply after all. False when there is nowhere to keep it."""
+    make = KEEPERS.get(prefix["kind"])
+    keeper = make(prefix) if make else None
+    if keeper is None:
+        return False
+    try:
+        keeper.put(tuple(artifact["name"].split("/")), iter([base64.b64decode(artifact["content"])]))
+    except KeptNotError:
+        return False
+    return True
 
 
 def _detail(collection: _Collection, limits: Mapping[str, int]) -> str:
     parts = []
+    if collection.lost:
+        parts.append(f"could not be kept: {_some(collection.lost)}")
     if collection.too_large:
         most = f"at most {limits['maxArtifacts']} artifacts of {limits['maxArtifactBytes']} bytes together"
         parts.append(f"left out of outputs/, {most}: {_some(collection.too_large)}")
@@ -174,6 +199,8 @@ def _take(outputs_dirfd: int, name: Name, collection: _Collection) -> None:
                 _read(fd, name, collection)
     except _TooLargeError:
         collection.too_large.append(shown)
+    except KeptNotError as error:
+        collection.lost.append(f"{shown} ({error})")
     except OSError as error:
         collection.skipped.append(f"{shown} ({error.strerror})")
 
@@ -223,15 +250,8 @@ class _Reading:
 
 def _read(fd: int, name: Name, collection: _Collection) -> None:
     reading = _Reading(fd, collection.left, collection.inline_left)
-    if collection.keeper is not None:
-        collection.keeper.put(name, iter(reading))
-    else:
-        for _ in reading:
-            pass
+    is_kept = _keep(reading, name, collection.keeper)
     content = reading.content()
-    if content is None and collection.keeper is None:
-        # Nowhere to go: neither into the reply nor into a prefix.
-        raise _TooLargeError
     collection.left -= reading.bytes
     collection.inline_left -= 0 if content is None else reading.bytes
     collection.artifacts.append(
@@ -241,13 +261,33 @@ def _read(fd: int, name: Name, collection: _Collection) -> None:
             "bytes": reading.bytes,
             "sha256": reading.hash.hexdigest(),
             "content": content,
-            "stored": collection.keeper is not None,
+            "stored": is_kept,
         }
     )
 
 
+def _keep(reading: _Reading, name: Name, keeper: Keeper | None) -> bool:
+    """Read to the end, and keep what has to be kept."""
+    chunks, head = iter(reading), []
+    if keeper is None or keeper.spares_small:
+        # At most what may go inline, and one chunk.
+        for chunk in chunks:
+            head.append(chunk)
+            if reading.inline is None:
+                break
+        else:
+            return False
+    if keeper is None:
+        # Nowhere to go: neither into the reply nor into a prefix.
+        raise _TooLargeError
+    keeper.put(name, chain(head, chunks))
+    return True
+
+
 class FolderKeeper:
     """Keeps artifacts in the run's own folder, which only Berth writes."""
+
+    spares_small = False
 
     def __init__(self, root: str) -> None:
         # Without its parents: when the berth was deleted meanwhile, nothing of it may come back.
@@ -279,4 +319,4 @@ def _folder_keeper(prefix: Mapping[str, Any]) -> FolderKeeper | None:
         return None
 
 
-KEEPERS: Mapping[str, KeeperFactory] = {"folder": _folder_keeper}
+KEEPERS: Mapping[str, KeeperFactory] = {"folder": _folder_keeper, "s3": s3_keeper}

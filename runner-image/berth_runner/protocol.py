@@ -14,6 +14,7 @@ VERSION = int((Path(__file__).resolve().parent.parent / "VERSION").read_text())
 IMAGE = os.environ.get("BERTH_RUNNER_IMAGE", "local")
 LANGUAGES = ("python", "typescript")
 _PROFILES = ("default", "evaluator")
+_PREFIX_FIELDS = {"folder": ("files", "run"), "s3": ("files", "run", "bucket"), "none": ()}
 _MAX_FILES = 100
 _MIB = 1024 * 1024
 _LEAST_LIMITS = {
@@ -89,6 +90,10 @@ def check_request(request: object) -> Request:
     _expect(request, "files", _is_file_list, f"at most {_MAX_FILES} different plain file names")
     _check_limits(request.get("limits"))
     _check_prefix(request.get("prefix"))
+    if request["prefix"]["kind"] == "none" and request["files"]:
+        raise _malformed(
+            "files", "none, for a run on a shared function has no prefix to read files from", request["files"]
+        )
     _check_source_size(request)
     return request
 
@@ -107,9 +112,9 @@ def _check_prefix(prefix: object) -> None:
     if not isinstance(prefix, dict):
         raise _malformed("prefix", "an object", prefix)
     kind = prefix.get("kind")
-    if kind not in ("folder", "s3"):
-        raise _malformed("prefix.kind", '"folder" or "s3"', kind)
-    for name in ("files", "run") if kind == "folder" else ("files", "run", "bucket"):
+    if not isinstance(kind, str) or kind not in _PREFIX_FIELDS:
+        raise _malformed("prefix.kind", f"one of {', '.join(_PREFIX_FIELDS)}", kind)
+    for name in _PREFIX_FIELDS[kind]:
         value = prefix.get(name)
         if not _is_text(value) or not value:
             raise _malformed(f"prefix.{name}", "a text", value)

@@ -1,21 +1,41 @@
 """Keeps a reply below what the transport takes, and says what had to stay out."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 Reply = dict[str, Any]
+Keep = Callable[[dict[str, Any]], bool]
 
 # Room for saying that something stayed out.
 _WORDS = 256
 
 
-def fit_reply(reply: Reply, max_bytes: int) -> Reply:
-    """Return the reply as it is when it fits; else without contents that are kept elsewhere, then with less output."""
+def fit_reply(reply: Reply, max_bytes: int, keep: Keep | None = None) -> Reply:
+    """Return the reply as it is when it fits; else without contents that are kept elsewhere, then with less output.
+
+    `keep` puts an artifact where its content need not travel, and says whether it could.
+    """
     if reply["kind"] != "reply" or _size(reply) <= max_bytes:
         return reply
+    if keep is not None:
+        reply = _with_contents_kept(reply, _size(reply) - max_bytes, keep)
+        if _size(reply) <= max_bytes:
+            return reply
     reply = _without_contents(reply)
     over = _size(reply) - max_bytes
     return reply if over <= 0 else _with_less_output(reply, over)
+
+
+def _with_contents_kept(reply: Reply, over: int, keep: Keep) -> Reply:
+    """Keep as few artifacts elsewhere as make the reply fit: the largest first."""
+    artifacts = list(reply["artifacts"])
+    for index in sorted(range(len(artifacts)), key=lambda each: -artifacts[each]["bytes"]):
+        artifact = artifacts[index]
+        if over > 0 and artifact["content"] is not None and (artifact["stored"] or keep(artifact)):
+            over -= len(artifact["content"])
+            artifacts[index] = {**artifact, "content": None, "stored": True}
+    return {**reply, "artifacts": artifacts}
 
 
 def _size(value: object) -> int:

@@ -5,7 +5,7 @@ import secrets
 import tempfile
 from typing import Any
 
-from berth_runner import protocol
+from berth_runner import protocol, s3_self_test
 from berth_runner.supervisor import Supervisor
 
 _PYTHON = """
@@ -39,8 +39,11 @@ _TYPESCRIPT = "const answer: number = 6 * 7\nexport default answer"
 Check = dict[str, object]
 
 
-async def self_test(supervisor: Supervisor) -> dict[str, Any]:
-    """Return {passed, runnerVersion, image, checks} as the Fleet port words it, with the level beside them."""
+async def self_test(supervisor: Supervisor, event: s3_self_test.Event) -> dict[str, Any]:
+    """Return {passed, runnerVersion, image, checks} as the Fleet port words it, with the level beside them.
+
+    What `event` says of a prefix and of the network adds checks; without it those are left out.
+    """
     left = f"{tempfile.gettempdir()}/berth-self-test-{secrets.token_hex(8)}"
     await _value(supervisor, "python", _LEAVE, left)
     python = await _value(supervisor, "python", _PYTHON, left)
@@ -49,11 +52,12 @@ async def self_test(supervisor: Supervisor) -> dict[str, Any]:
     checks = [
         _check("python", bool(seen), f"a run answered {json.dumps(python)[:300]}"),
         _check("typescript", typescript == 42, f"a run answered {json.dumps(typescript)[:300]}"),
-        _check("no_egress", seen.get("egress") is True, "a run may open no internet socket"),
+        await _egress(event, seen.get("egress") is True),
         _check("clean_environment", seen.get("environment") is True, "a run has no variable of AWS"),
         _check("closed_processes", seen.get("processes") is True, "a run reads no credentials of another process"),
         _check("nothing_left", seen.get("leftovers") is True, "a file of one run is gone in the next"),
         _check("is_clean", not supervisor.must_exit, "the environment is proven clean"),
+        *(_check(*finding) for finding in await s3_self_test.examine(event)),
     ]
     return {
         "protocol": protocol.PROTOCOL,
@@ -66,27 +70,34 @@ async def self_test(supervisor: Supervisor) -> dict[str, Any]:
     }
 
 
+async def _egress(event: s3_self_test.Event, refused: bool) -> Check:
+    if not event.get("noEgress"):
+        return _check("no_egress", refused, "a run may open no internet socket")
+    reached = await s3_self_test.reached()
+    detail = f"a run may open no internet socket, and the function reaches {', '.join(reached) or 'nothing outside'}"
+    return _check("no_egress", refused and not reached, detail)
+
+
 def _check(name: str, passed: bool, detail: str) -> Check:
     return {"name": name, "passed": passed, "detail": detail}
 
 
 async def _value(supervisor: Supervisor, language: str, code: str, left: str) -> object:
     """Run the code and return its value, or what went wrong as a text."""
-    with tempfile.TemporaryDirectory() as folder:
-        reply = await supervisor.execute(
-            {
-                "protocol": protocol.PROTOCOL,
-                "kind": "run",
-                "runId": f"self-test-{secrets.token_hex(8)}",
-                "language": language,
-                "code": code,
-                "variables": {"left": left},
-                "files": [],
-                "profile": "default",
-                "limits": {**protocol.DEFAULT_LIMITS, "timeoutMs": 10_000},
-                "minRunnerVersion": 0,
-                "prefix": {"kind": "folder", "files": folder, "run": folder},
-            }
-        )
+    reply = await supervisor.execute(
+        {
+            "protocol": protocol.PROTOCOL,
+            "kind": "run",
+            "runId": f"self-test-{secrets.token_hex(8)}",
+            "language": language,
+            "code": code,
+            "variables": {"left": left},
+            "files": [],
+            "profile": "default",
+            "limits": {**protocol.DEFAULT_LIMITS, "timeoutMs": 10_000},
+            "minRunnerVersion": 0,
+            "prefix": {"kind": "none"},
+        }
+    )
     main = [result.get("json") for result in reply.get("results", []) if result["isMain"]]
     return main[0] if main else str(reply.get("outcome") or reply.get("detail"))

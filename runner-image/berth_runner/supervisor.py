@@ -9,17 +9,18 @@ from contextlib import suppress
 from typing import Any
 
 from berth_runner import cgroups, levels, linux, namespaces, packages, protocol
-from berth_runner.capture import OnOutput
+from berth_runner.capture import Capture, OnOutput
 from berth_runner.children import Children
 from berth_runner.config import Config
 from berth_runner.fork_server import Child, ChildLostError
 from berth_runner.limit_proof import blame_limit
-from berth_runner.outcome import judge
+from berth_runner.outcome import judge, outcome
 from berth_runner.outputs import collect
 from berth_runner.protocol import Refusal, check_request, milliseconds, refusal
 from berth_runner.result_frame import Result
 from berth_runner.running import Ending, Running
-from berth_runner.tenant_files import Delivery, deliver
+from berth_runner.s3_files import FilesTooLargeError
+from berth_runner.tenant_files import Delivery, Means, deliver
 
 _TRIES = 3
 
@@ -133,7 +134,11 @@ class Supervisor:
     async def _execute(
         self, request: protocol.Request, on_output: OnOutput | None, on_start: Callable[[], None] | None
     ) -> dict[str, Any]:
-        delivery = deliver(request, may_mount=self._started_children().mounts_files)
+        means = Means(self._started_children().mounts_files, self.config.scratch)
+        try:
+            delivery = await deliver(request, means)
+        except FilesTooLargeError as error:
+            return self._reply_of_none(request, str(error))
         try:
             for attempt in range(_TRIES):
                 try:
@@ -224,6 +229,22 @@ class Supervisor:
                 "peakMemoryMiB": round(ending.peak_bytes / (1024 * 1024), 3),
             },
             "timings": {"coldStartMs": milliseconds(waited), "execMs": exec_ms},
+            "runner": self._runner(),
+        }
+
+    def _reply_of_none(self, request: protocol.Request, detail: str) -> dict[str, Any]:
+        """Return the reply of a run that its limit keeps from starting: the caller can do something about it."""
+        return {
+            "protocol": protocol.PROTOCOL,
+            "kind": "reply",
+            "runId": request["runId"],
+            "outcome": outcome("failed", "disk_limit", detail),
+            "results": [],
+            "logs": Capture(0, None).logs(),
+            "error": None,
+            "artifacts": [],
+            "usage": {"wallMs": 0, "cpuMs": 0, "peakMemoryMiB": 0},
+            "timings": {"coldStartMs": 0, "execMs": 0},
             "runner": self._runner(),
         }
 

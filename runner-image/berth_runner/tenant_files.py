@@ -1,7 +1,9 @@
 """Opens the tenant's files that a run names, so that the child gets those and can reach no others."""
 
+import asyncio
 import os
 import stat
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from berth_runner import linux
 from berth_runner.protocol import Refusal, Request
+from berth_runner.s3_files import FilesTooLargeError, fetch
 
 _READ_ONLY = (
     linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
@@ -29,15 +32,43 @@ class Delivery:
         self.fds = []
 
 
-def deliver(request: Request, *, may_mount: bool) -> Delivery:
-    """Return the files of a request, opened. Raises Refusal file_not_found."""
-    delivery = Delivery()
+@dataclass(frozen=True)
+class Means:
+    """What this machine has for handing files over."""
+
+    may_mount: bool
+    # Where fetched files lie until the child has them.
+    scratch: Path
+
+
+async def deliver(request: Request, means: Means) -> Delivery:
+    """Return the files of a request, opened. Raises Refusal (file_not_found, runner_failed), FilesTooLargeError."""
     if not request["files"]:
-        return delivery
+        return Delivery()
+    # Other runs go on meanwhile.
+    delivery = await asyncio.to_thread(_SOURCES[request["prefix"]["kind"]], request, means)
+    copied = sum(
+        os.fstat(fd).st_size for file, fd in zip(delivery.files, delivery.fds, strict=True) if file["how"] == "copy"
+    )
+    limit = request["limits"]["maxDiskBytes"]
+    if copied > limit:
+        delivery.close()
+        raise FilesTooLargeError(f"the files that the run names have more than {limit} bytes together")
+    return delivery
+
+
+def _from_s3(request: Request, means: Means) -> Delivery:
+    limit = request["limits"]["maxDiskBytes"]
+    fds = fetch(request["prefix"], request["files"], max_bytes=limit, folder=means.scratch)
+    return Delivery([{"name": name, "how": "link"} for name in request["files"]], fds)
+
+
+def _from_folder(request: Request, means: Means) -> Delivery:
+    delivery = Delivery()
     folder = _open_folder(request)
     try:
         for name in request["files"]:
-            fd, how = _open_file(folder, name, may_mount=may_mount)
+            fd, how = _open_file(folder, name, may_mount=means.may_mount)
             delivery.files.append({"name": name, "how": how})
             delivery.fds.append(fd)
     except BaseException:
@@ -46,6 +77,9 @@ def deliver(request: Request, *, may_mount: bool) -> Delivery:
     finally:
         os.close(folder)
     return delivery
+
+
+_SOURCES: Mapping[str, Callable[[Request, Means], Delivery]] = {"folder": _from_folder, "s3": _from_s3}
 
 
 def _open_folder(request: Request) -> int:

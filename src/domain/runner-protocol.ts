@@ -15,6 +15,8 @@ export const prefixSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('folder'), files: z.string(), run: z.string() }),
   /** `files` and `run` are key prefixes that end in "/". */
   z.object({ kind: z.literal('s3'), bucket: z.string(), files: z.string(), run: z.string() }),
+  /** A function that several tenants share: no files, and only artifacts that fit into the reply. */
+  z.object({ kind: z.literal('none') }),
 ])
 
 export const runnerRequestSchema = z.object({

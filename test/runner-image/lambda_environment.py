@@ -47,7 +47,7 @@ def why_not() -> str | None:
 class Environment:
     """The emulator with its runtime; one event at a time."""
 
-    def __init__(self, package: Path = PACKAGE_ROOT) -> None:
+    def __init__(self, package: Path = PACKAGE_ROOT, variables: dict[str, str] | None = None) -> None:
         self.port = _free_port()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
         self._venv = tempfile.TemporaryDirectory(dir="/var")
@@ -71,7 +71,7 @@ class Environment:
                 *addresses,
                 *runtime,
             ],
-            env=_environment(package),
+            env={**_environment(package), **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -79,10 +79,11 @@ class Environment:
         )
         self._wait_until_it_listens()
 
-    def invoke(self, event: object) -> Any:
-        """Send one event and return the answer's JSON."""
+    def invoke(self, event: object, tenant: str | None = None) -> Any:
+        """Send one event and return the answer's JSON; `tenant` as Lambda's tenant isolation names it."""
         url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
-        request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **({"X-Amz-Tenant-Id": tenant} if tenant else {})}
+        request = urllib.request.Request(url, json.dumps(event).encode(), headers)
         with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as response:
             return json.load(response)
 
@@ -125,13 +126,13 @@ def run_event(code: str, language: str = "python", **changes: Any) -> dict[str, 
         "profile": "default",
         "limits": limits,
         "minRunnerVersion": 0,
-        "prefix": {"kind": "s3", "bucket": "b", "files": "b1/files/", "run": "b1/runs/r/"},
+        "prefix": {"kind": "none"},
         **changes,
     }
 
 
 @contextmanager
-def environment(version: int | None = None) -> Iterator[Environment]:
+def environment(version: int | None = None, **variables: str) -> Iterator[Environment]:
     """Start an environment; with a `version` it has a copy of the runner that bears it."""
     with tempfile.TemporaryDirectory(dir="/var") as folder:
         package = PACKAGE_ROOT
@@ -140,7 +141,7 @@ def environment(version: int | None = None) -> Iterator[Environment]:
             package.chmod(0o755)
             shutil.copytree(PACKAGE_ROOT / "berth_runner", package / "berth_runner")
             (package / "VERSION").write_text(f"{version}\n")
-        started = Environment(package)
+        started = Environment(package, variables)
         try:
             yield started
         finally:

@@ -165,11 +165,18 @@ def test_an_event_that_is_no_request_is_refused_and_raises_nothing(berth, event)
     assert (refusal["kind"], refusal["code"]) == ("refusal", "malformed_request")
 
 
-def test_files_in_s3_are_refused_by_name(berth):
+def test_a_function_that_tenants_share_refuses_files(berth):
     refusal = berth.run("1", files=["a.csv"])
 
     assert refusal["code"] == "malformed_request"
-    assert refusal["detail"].startswith("files:")
+    assert refusal["detail"].startswith("files: expected none")
+
+
+def test_a_ping_says_which_runner_answers(berth):
+    pong = berth.invoke({"protocol": 1, "kind": "ping"})
+
+    version = berth.run("1")["runner"]["version"]
+    assert pong == {"protocol": 1, "kind": "pong", "runnerVersion": version, "image": "local"}
 
 
 def test_a_reply_stays_below_what_lambda_takes(berth):

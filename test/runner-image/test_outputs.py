@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from berth_runner import outputs
 from berth_runner.outputs import MAX_DEPTH, FolderKeeper, collect
+from berth_runner.s3_keeper import KeptNotError
 
 LIMITS = {"maxInlineArtifactBytes": 1000, "maxArtifactBytes": 5000, "maxArtifacts": 5}
 
@@ -175,6 +176,8 @@ def test_a_file_that_grows_while_it_is_read_is_stopped_at_the_limit(box):
     path.write_bytes(b"x")
 
     class Grower:
+        spares_small = False
+
         def put(self, name, chunks):
             for _ in chunks:
                 with path.open("ab") as file:
@@ -287,23 +290,63 @@ def test_without_a_keeper_what_does_not_fit_inline_is_too_large(box):
     (box / "outputs" / "a").write_bytes(b"x" * 1000)
     (box / "outputs" / "b").write_bytes(b"x")
 
-    artifacts, code, _ = take(box, {"kind": "s3", "bucket": "b", "files": "f/", "run": "r/"})
+    artifacts, code, _ = take(box, {"kind": "none"})
 
     assert names(artifacts) == ["a"]
     assert not artifacts[0]["stored"]
     assert code == "artifacts_too_large"
 
 
-def test_another_place_to_keep_artifacts_can_be_put_in(box):
-    kept: dict[str, bytes] = {}
-
+def memory(kept: dict[str, bytes], *, spares: bool) -> type:
     class Memory:
+        spares_small = spares
+
         def put(self, name, chunks):
             kept["/".join(name)] = b"".join(chunks)
 
+    return Memory
+
+
+def test_what_fits_into_the_reply_is_not_kept_elsewhere_too(box):
+    kept: dict[str, bytes] = {}
+    make = memory(kept, spares=True)
+    (box / "outputs" / "large").write_bytes(b"x" * 2000)
+    (box / "outputs" / "small").write_bytes(b"y" * 20)
+
+    artifacts, code, _ = take(box, {"kind": "s3"}, {"s3": lambda _: make()})
+
+    assert code is None
+    assert kept == {"large": b"x" * 2000}
+    assert [(each["name"], each["stored"], each["content"] is None) for each in artifacts] == [
+        ("large", True, True),
+        ("small", False, False),
+    ]
+
+
+def test_what_could_not_be_kept_is_named_and_the_rest_is_there(box):
+    class Refusing:
+        spares_small = True
+
+        def put(self, name, chunks):
+            raise KeptNotError("SlowDown")
+
+    (box / "outputs" / "large").write_bytes(b"x" * 2000)
+    (box / "outputs" / "small").write_bytes(b"y" * 20)
+
+    artifacts, code, detail = take(box, {"kind": "s3"}, {"s3": lambda _: Refusing()})
+
+    assert names(artifacts) == ["small"]
+    assert code == "runner_failed"
+    assert detail == "could not be kept: 'large' (SlowDown)"
+
+
+def test_another_place_to_keep_artifacts_can_be_put_in(box):
+    kept: dict[str, bytes] = {}
+    make = memory(kept, spares=False)
+
     (box / "outputs" / "a").write_bytes(b"x" * 2000)
 
-    artifacts, code, _ = take(box, {"kind": "s3", "run": "r/"}, {"s3": lambda _: Memory()})
+    artifacts, code, _ = take(box, {"kind": "s3", "run": "r/"}, {"s3": lambda _: make()})
 
     assert code is None
     assert artifacts[0]["stored"]
