@@ -100,3 +100,4 @@ install_system_packages
 install_node_packages
 install_python_packages
 [ "$for_tests" = no ] || [ ! -f scripts/fetch-rie.sh ] || sh scripts/fetch-rie.sh
+[ "$for_tests" = no ] || sh scripts/aws-local/setup.sh
