@@ -35,6 +35,16 @@ export interface FunctionSettings {
   readonly architecture: 'x86_64' | 'arm64'
 }
 
+/** As the parameters of `templates/tenant.yaml` have them by default. */
+export const defaultFunctionSettings: FunctionSettings = {
+  memoryMiB: 1024,
+  timeoutSeconds: 120,
+  ephemeralStorageMiB: 1024,
+  logRetentionDays: 30,
+  reservedConcurrency: null,
+  architecture: 'x86_64',
+}
+
 export interface CellClients {
   readonly cloudFormation: CloudFormationClient
   readonly iam: IAMClient

@@ -2,7 +2,7 @@ import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { z } from 'zod'
 import { BerthError } from '../domain/errors.ts'
 import { isStackMissing } from './aws-errors.ts'
-import type { Cell, CellClients, Foundation, FunctionSettings } from './cell.ts'
+import { type Cell, type CellClients, defaultFunctionSettings, type Foundation, type FunctionSettings } from './cell.ts'
 import { pacedCall } from './paced-call.ts'
 import type { Pacer } from './pacer.ts'
 
@@ -14,16 +14,6 @@ export interface OpenCellOptions {
   readonly clients: CellClients
   readonly pacer: Pacer
   readonly signal: AbortSignal
-}
-
-/** As the parameters of `templates/tenant.yaml` have them by default. */
-export const defaultFunctionSettings: FunctionSettings = {
-  memoryMiB: 1024,
-  timeoutSeconds: 120,
-  ephemeralStorageMiB: 1024,
-  logRetentionDays: 30,
-  reservedConcurrency: null,
-  architecture: 'x86_64',
 }
 
 export const foundationStackOf = (deployment: string): string => `${deployment}-foundation`

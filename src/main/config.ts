@@ -18,9 +18,11 @@ export const parseConfig = (env: Readonly<Record<string, string | undefined>>) =
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
   const unknown = unknownVariables(set)
   const parsed = environmentSchema.safeParse(set)
-  const problems = [...unknown, ...(parsed.success ? contradictions(parsed.data) : describeIssues(parsed.error, set))]
-  if (!parsed.success || problems.length > 0) throw configInvalid(problems)
-  return deepFreeze(toConfig(parsed.data))
+  if (!parsed.success) throw configInvalid([...unknown, ...describeIssues(parsed.error, set)])
+  const fitted = fitToCells(parsed.data, set)
+  const problems = [...unknown, ...contradictions(fitted)]
+  if (problems.length > 0) throw configInvalid(problems)
+  return deepFreeze(toConfig(fitted))
 }
 
 export type Config = ReturnType<typeof toConfig>
@@ -48,6 +50,7 @@ const toConfig = (env: Environment) => ({
   runLimits: toRunLimits(env),
   maxTimeoutMs: env.BERTH_MAX_TIMEOUT_MS,
   maxMemoryMiB: env.BERTH_MAX_MEMORY_MIB,
+  cells: env.BERTH_CELLS,
   local: {
     spares: env.BERTH_LOCAL_SPARES,
     nodeSpares: env.BERTH_LOCAL_NODE_SPARES,
@@ -97,6 +100,30 @@ const describeIssues = (error: z.ZodError, env: Readonly<Record<string, string |
     return { variable, detail: `${expected}, got ${got}` }
   })
 
+/** What a run on Lambda needs besides its code: files come before it, artifacts are stored after it. */
+const FUNCTION_GRACE_MS = 10_000
+/** The runner with numpy, pandas and matplotlib loaded, of which each run is a fork. */
+const RUNNER_MIB = 256
+const MIB = 1024 * 1024
+
+const isOnAws = (env: Environment): boolean => env.BERTH_BACKEND !== 'local' && env.BERTH_CELLS.length > 0
+
+/** The least of all cells, since a run may go to any of them. */
+const leastOf = (env: Environment, field: 'timeoutSeconds' | 'memoryMiB' | 'ephemeralStorageMiB'): number =>
+  Math.min(...env.BERTH_CELLS.map(({ functions }) => functions[field]))
+
+const ceilingsOf = (env: Environment) => ({
+  BERTH_MAX_TIMEOUT_MS: leastOf(env, 'timeoutSeconds') * 1000 - FUNCTION_GRACE_MS,
+  BERTH_MAX_MEMORY_MIB: leastOf(env, 'memoryMiB') - RUNNER_MIB,
+})
+
+/** Ceilings that nobody set are those of the functions. */
+const fitToCells = (env: Environment, set: Readonly<Record<string, string | undefined>>): Environment => {
+  if (!isOnAws(env)) return env
+  const unset = Object.entries(ceilingsOf(env)).filter(([variable]) => set[variable] === undefined)
+  return { ...env, ...Object.fromEntries(unset) }
+}
+
 type NumberVariable = { [K in keyof Environment]: Environment[K] extends number ? K : never }[keyof Environment]
 
 /** Settings that are fine alone and make no sense together. */
@@ -108,8 +135,42 @@ const contradictions = (env: Environment): readonly Problem[] => {
     ...atMost('BERTH_RUN_MEMORY_MIB', 'BERTH_MAX_MEMORY_MIB'),
     ...atMost('BERTH_MAX_FILE_BYTES', 'BERTH_MAX_TENANT_BYTES'),
     ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
+    ...cellContradictions(env),
   ]
 }
+
+const cellContradictions = (env: Environment): readonly Problem[] => {
+  if (env.BERTH_BACKEND === 'local') return []
+  if (!isOnAws(env))
+    return [
+      {
+        variable: 'BERTH_CELLS',
+        detail: `expected at least one cell with BERTH_BACKEND=${env.BERTH_BACKEND}, got none; \`berth init\` prints the entry`,
+      },
+    ]
+  const ceilings = ceilingsOf(env)
+  const room = env.BERTH_CELLS.reduce((sum, { maxBerths }) => sum + maxBerths, 0)
+  const disk = leastOf(env, 'ephemeralStorageMiB') * MIB
+  return [
+    ...fits(env, 'BERTH_MAX_TIMEOUT_MS', {
+      most: ceilings.BERTH_MAX_TIMEOUT_MS,
+      why: 'the least functions.timeoutSeconds of BERTH_CELLS less 10 s',
+    }),
+    ...fits(env, 'BERTH_MAX_MEMORY_MIB', {
+      most: ceilings.BERTH_MAX_MEMORY_MIB,
+      why: "the least functions.memoryMiB of BERTH_CELLS less the runner's 256",
+    }),
+    ...fits(env, 'BERTH_MAX_DISK_BYTES', { most: disk, why: 'the least functions.ephemeralStorageMiB of BERTH_CELLS' }),
+    ...fits(env, 'BERTH_SPARES', { most: room, why: 'the sum of maxBerths of BERTH_CELLS' }),
+  ]
+}
+
+const fits = (
+  env: Environment,
+  variable: NumberVariable,
+  { most, why }: { most: number; why: string },
+): readonly Problem[] =>
+  env[variable] <= most ? [] : [{ variable, detail: `expected at most ${most} (${why}), got ${env[variable]}` }]
 
 const configInvalid = (problems: readonly Problem[]): BerthError =>
   new BerthError('config_invalid', problems.map(({ variable, detail }) => `${variable}: ${detail}`).join('\n'), {

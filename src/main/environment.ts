@@ -3,6 +3,7 @@ import { defaultRunLimits, MAX_TIMEOUT_MS } from '../domain/limits.ts'
 import { parseHookSecret } from '../identity/hook-signature.ts'
 import { isKeySecret } from '../identity/key-secret.ts'
 import { oidcIssuerSchema, type OidcIssuer } from '../identity/oidc-issuer.ts'
+import { CELL_SHAPE, parseCells, type CellSetting } from './cell-setting.ts'
 import { onOff, oneOf, parsedText, text, wholeNumber } from './setting.ts'
 
 const MIB = 1024 * 1024
@@ -23,7 +24,11 @@ const server = {
     secret: true,
     parse: (url) => (/^postgres(ql)?:\/\/./.test(url) ? { value: url } : 'expected postgres:// or postgresql://'),
   }),
-  BERTH_BACKEND: oneOf(['local'], 'local', 'Where berths live.'),
+  BERTH_BACKEND: oneOf(
+    ['local', 'lambda'],
+    'local',
+    'Where berths live: on this machine, or each as an AWS Lambda function of its own in the cells of BERTH_CELLS.',
+  ),
   BERTH_TRUST_PROXY_HOPS: wholeNumber({
     default: 0,
     min: 0,
@@ -210,9 +215,19 @@ const local = {
   ),
 }
 
+const cells = {
+  BERTH_CELLS: parsedText<readonly CellSetting[]>({
+    expected: `JSON list of ${CELL_SHAPE}`,
+    reason: 'AWS accounts and Regions that hold berths, with BERTH_BACKEND=lambda; `berth init` prints the entry.',
+    absent: [],
+    absentText: '[]',
+    parse: parseCells,
+  }),
+}
+
 /** Groups as the documentation shows them. */
-export const settingGroups = { server, identity, tenants, runs, local }
+export const settingGroups = { server, identity, tenants, runs, local, cells }
 
 /** Every variable that the server reads, as text on the way in. */
-export const environmentSchema = z.object({ ...server, ...identity, ...tenants, ...runs, ...local })
+export const environmentSchema = z.object({ ...server, ...identity, ...tenants, ...runs, ...local, ...cells })
 export type Environment = z.output<typeof environmentSchema>

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import type { Express } from 'express'
 import { BerthError } from '../domain/errors.ts'
+import { createMessageClasses } from '../http/message-classes.ts'
 import { answerClientError } from './client-error.ts'
 import type { Config } from './config.ts'
 
@@ -15,9 +17,10 @@ const MAX_CONNECTIONS = 4096
 const CLOSE_IDLE_MS = 50
 
 /** A server that slow and greedy peers cannot hold up. @throws {BerthError} config_invalid when the port is taken */
-export const listen = async (listener: RequestListener, { host, port }: Pick<Config, 'host' | 'port'>) => {
+export const listen = async (app: Express, { host, port }: Pick<Config, 'host' | 'port'>) => {
   const server = createServer(
     {
+      ...createMessageClasses(app),
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -26,7 +29,7 @@ export const listen = async (listener: RequestListener, { host, port }: Pick<Con
       noDelay: true,
       requireHostHeader: true,
     },
-    listener,
+    app,
   )
   server.maxConnections = MAX_CONNECTIONS
   server.on('clientError', answerClientError)

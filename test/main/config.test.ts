@@ -136,3 +136,101 @@ describe('the configuration', () => {
     expect(doc).toBe(configurationDoc())
   })
 })
+
+const withCells = (cells: unknown, env: Record<string, string> = {}) => ({
+  BERTH_BACKEND: 'lambda',
+  BERTH_CELLS: JSON.stringify(cells),
+  ...env,
+})
+
+describe('cells', () => {
+  const cell = { name: 'eu', region: 'eu-west-1' }
+  test('need a name and a Region; the rest has defaults', () => {
+    const config = parseConfig(withCells([cell]))
+
+    expect(config.backend).toBe('lambda')
+    expect(config.cells).toEqual([
+      {
+        ...cell,
+        deployment: 'berth',
+        maxBerths: 1800,
+        functions: {
+          memoryMiB: 1024,
+          timeoutSeconds: 120,
+          ephemeralStorageMiB: 1024,
+          logRetentionDays: 30,
+          reservedConcurrency: null,
+          architecture: 'x86_64',
+        },
+      },
+    ])
+  })
+
+  test('are asked for when berths live on AWS', () => {
+    expect(refusalOf({ BERTH_BACKEND: 'lambda' }).message).toBe(
+      'BERTH_CELLS: expected at least one cell with BERTH_BACKEND=lambda, got none; `berth init` prints the entry',
+    )
+  })
+
+  test.each([
+    ['not JSON', '{', 'expected a JSON list'],
+    ['no list', '{}', 'at the top'],
+    ['an empty list', '[]', 'at least one cell'],
+    ['a Region that is none', '[{"name":"eu","region":"Europe"}]', 'at 0.region: expected a Region'],
+    ['a name with capitals', '[{"name":"EU","region":"eu-west-1"}]', 'at 0.name'],
+    ['an unknown field', '[{"name":"eu","region":"eu-west-1","colour":"red"}]', 'colour'],
+    ['a role that is none', '[{"name":"eu","region":"eu-west-1","roleArn":"x"}]', 'at 0.roleArn'],
+    ['a time-out above 900 s', '[{"name":"eu","region":"eu-west-1","functions":{"timeoutSeconds":901}}]', '1 to 900'],
+    ['memory below 128', '[{"name":"eu","region":"eu-west-1","functions":{"memoryMiB":127}}]', '128 to 10240'],
+    ['a retention that AWS lacks', '[{"name":"eu","region":"eu-west-1","functions":{"logRetentionDays":2}}]', '1, 3'],
+    [
+      'one name twice',
+      '[{"name":"eu","region":"eu-west-1"},{"name":"eu","region":"eu-west-2"}]',
+      'expected every cell once; twice there is eu',
+    ],
+    [
+      'one place twice',
+      '[{"name":"eu","region":"eu-west-1"},{"name":"eu2","region":"eu-west-1"}]',
+      'twice there is deployment berth in eu-west-1',
+    ],
+  ])('are refused with what was expected: %s', (_name, value, expected) => {
+    const { message } = refusalOf({ BERTH_BACKEND: 'lambda', BERTH_CELLS: value })
+
+    expect(message).toMatch(/^BERTH_CELLS: /)
+    expect(message).toContain(expected)
+  })
+
+  test('bound what a run may ask for: the least function less what Berth itself needs', () => {
+    const small = { ...cell, name: 'small', deployment: 'small', functions: { timeoutSeconds: 60, memoryMiB: 900 } }
+
+    const config = parseConfig(withCells([cell, small]))
+
+    expect([config.maxTimeoutMs, config.maxMemoryMiB]).toEqual([50_000, 644])
+  })
+
+  test('take the longest run that Lambda allows, and not one second more', () => {
+    const long = [{ ...cell, functions: { timeoutSeconds: 900 } }]
+
+    expect(parseConfig(withCells(long, { BERTH_MAX_TIMEOUT_MS: '890000' })).maxTimeoutMs).toBe(890_000)
+    expect(refusalOf(withCells(long, { BERTH_MAX_TIMEOUT_MS: '891000' })).message).toBe(
+      'BERTH_MAX_TIMEOUT_MS: expected at most 890000 (the least functions.timeoutSeconds of BERTH_CELLS less 10 s), got 891000',
+    )
+  })
+
+  test.each([
+    ['BERTH_MAX_MEMORY_MIB', '769', {}],
+    ['BERTH_MAX_DISK_BYTES', String(1025 * 1024 * 1024), {}],
+    ['BERTH_SPARES', '6', { maxBerths: 5 }],
+    ['BERTH_RUN_TIMEOUT_MS', '20001', { functions: { timeoutSeconds: 30 } }],
+  ])('contradict %s=%s', (variable, value, more) => {
+    expect(refusalOf(withCells([{ ...cell, ...more }], { [variable]: value })).message).toContain(
+      `${variable}: expected`,
+    )
+  })
+
+  test('bind nothing while berths live on this machine', () => {
+    const config = parseConfig(withCells([cell], { BERTH_BACKEND: 'local' }))
+
+    expect(config.maxTimeoutMs).toBe(900_000)
+  })
+})
