@@ -1,0 +1,102 @@
+import { InvokeCommand, type InvokeCommandOutput } from '@aws-sdk/client-lambda'
+import type { Cell } from '../../aws/cell.ts'
+import { BerthError, isBerthError } from '../../domain/errors.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import { invokeError } from './invoke-errors.ts'
+import { type InvokeReport, parseInvokeReport } from './invoke-report.ts'
+import { nameOf } from './names.ts'
+
+/** Lambda gives a cold start 10 s before the function's own time begins; the rest is the way there and back. */
+const GRACE_MS = 15_000
+
+export interface Invocation {
+  readonly berthId: BerthId
+  readonly event: unknown
+  /** Ends the wait; what runs in the berth goes on, because Lambda can't be told to stop. */
+  readonly signal: AbortSignal
+  /** @default the function's own time-out and a grace */
+  readonly deadlineMs?: number
+}
+
+/** What the platform said when the function itself did not answer. */
+export interface FunctionFailure {
+  readonly type: string
+  readonly message: string
+}
+
+export interface Invoked {
+  /** Null when the function answered. */
+  readonly failure: FunctionFailure | null
+  /** Parsed JSON, of anyone who has got hold of the function: check it. */
+  readonly answer: unknown
+  readonly report: InvokeReport
+  readonly requestId: string | undefined
+}
+
+/** An AbortSignal that follows `signal` and has a deadline; `end` lets both go. */
+const withDeadline = (signal: AbortSignal, deadlineMs: number) => {
+  const controller = new AbortController()
+  const follow = () => controller.abort(signal.reason)
+  const timer = setTimeout(() => {
+    const detail = `The berth gave no answer within ${deadlineMs} ms; whether the code still runs is not known`
+    controller.abort(new BerthError('runner_failed', detail, { data: { started: null } }))
+  }, deadlineMs)
+  signal.addEventListener('abort', follow, { once: true })
+  const end = () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', follow)
+  }
+  return { signal: controller.signal, end }
+}
+
+const parseAnswer = (output: InvokeCommandOutput): unknown => {
+  try {
+    return JSON.parse(output.Payload?.transformToString() ?? '')
+  } catch (cause) {
+    throw new BerthError('malformed_reply', "The runner's reply is not JSON", {
+      cause,
+      data: { requestId: output.$metadata.requestId, bytes: output.Payload?.length ?? 0 },
+    })
+  }
+}
+
+const textOf = (answer: unknown, field: string): string => {
+  const value = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[field] : undefined
+  return typeof value === 'string' ? value : ''
+}
+
+const invokedOf = (output: InvokeCommandOutput): Invoked => {
+  const answer = parseAnswer(output)
+  const failed = output.FunctionError !== undefined
+  return {
+    answer,
+    failure: failed ? { type: textOf(answer, 'errorType'), message: textOf(answer, 'errorMessage') } : null,
+    report: parseInvokeReport(output.LogResult),
+    requestId: output.$metadata.requestId,
+  }
+}
+
+/**
+ * Invokes the berth's own function once and waits for its answer. Never sends anything twice.
+ * @throws {BerthError} as `invokeError` tells, malformed_reply, runner_failed after the deadline; the signal's reason
+ */
+export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<Invoked> => {
+  const { berthId, event, signal, deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS } = invocation
+  signal.throwIfAborted()
+  const command = new InvokeCommand({
+    FunctionName: nameOf(cell.deployment, berthId),
+    InvocationType: 'RequestResponse',
+    LogType: 'Tail',
+    Payload: Buffer.from(JSON.stringify(event)),
+  })
+  const wait = withDeadline(signal, deadlineMs)
+  try {
+    return invokedOf(await cell.clients.invoke.send(command, { abortSignal: wait.signal }))
+  } catch (error) {
+    if (wait.signal.aborted) throw wait.signal.reason
+    if (isBerthError(error)) throw error
+    throw invokeError(cell, berthId, error)
+  } finally {
+    wait.end()
+  }
+}

@@ -1,0 +1,95 @@
+import type { Cell } from '../../aws/cell.ts'
+import { BerthError, isBerthError } from '../../domain/errors.ts'
+import { type BerthId, berthIdSchema, type RunId, runIdSchema } from '../../domain/ids.ts'
+import type { Dispatch, DispatchOptions, DispatchRequest } from '../../domain/ports/dispatch.ts'
+import type { Events } from '../../domain/ports/events.ts'
+import { RUNNER_PROTOCOL, type RunnerReply, type RunnerRequest } from '../../domain/runner-protocol.ts'
+import { acceptRunnerReply } from '../../domain/runner-reply.ts'
+import { type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
+import { createDescription, type DescriptionOptions } from './invoke-description.ts'
+import { endedByPlatform } from './invoke-ending.ts'
+import { filesPrefixOf, runPrefixOf } from './names.ts'
+
+export interface LambdaDispatchOptions extends DescriptionOptions {
+  readonly events: Events
+  /** Runs at once over all tenants; at most the connections of the invoke client. */
+  readonly maxConcurrency: number
+}
+
+/** Types vanish at run time; ids that become names and keys are checked again. */
+const checkedIds = (berthId: BerthId, runId: string): { berthId: BerthId; runId: RunId } => {
+  const run = runIdSchema.safeParse(runId)
+  if (berthIdSchema.safeParse(berthId).success && run.success) return { berthId, runId: run.data }
+  throw new BerthError('invalid_request', `expected a berth id and a run id, got ${JSON.stringify([berthId, runId])}`)
+}
+
+const eventOf = (cell: Cell, berth: BerthId, request: DispatchRequest): RunnerRequest => {
+  const { berthId, runId } = checkedIds(berth, request.runId)
+  const { bucket } = cell.foundation
+  const prefix = { kind: 's3' as const, bucket, files: filesPrefixOf(berthId), run: runPrefixOf(berthId, runId) }
+  return { protocol: RUNNER_PROTOCOL, kind: 'run', ...request, prefix }
+}
+
+const malformed = (detail: string, data: Readonly<Record<string, unknown>>): BerthError =>
+  new BerthError('malformed_reply', detail, { data })
+
+/**
+ * Code that has got hold of its function can answer in the runner's name. It may spoil its own run; it must not be taken for
+ * another's, make Berth repeat a run that ran, or have a berth updated that is not behind the fence.
+ */
+const accept = ({ runId, minRunnerVersion }: DispatchRequest, { answer, requestId }: Invoked): RunnerReply => {
+  try {
+    const reply = acceptRunnerReply(answer)
+    if (reply.runId !== runId) throw malformed('The reply belongs to another run', { requestId })
+    if (reply.runner.version < minRunnerVersion)
+      throw malformed('The reply came from a runner behind the fence, which refuses runs', { requestId })
+    return reply
+  } catch (error) {
+    if (!isBerthError(error)) throw error
+    const { runnerVersion, runId: refused = runId } = error.data
+    if (refused !== runId) throw malformed('The refusal belongs to another run', { requestId })
+    if (error.code === 'runner_outdated' && Number(runnerVersion) >= minRunnerVersion)
+      throw malformed('The runner says that it is behind the fence, and is not', { requestId, runnerVersion })
+    throw error
+  }
+}
+
+const tellEnding = (
+  events: Events,
+  { berthId, request }: DispatchOptions,
+  { failure, invoked }: { failure: FunctionFailure; invoked: Invoked },
+): void => {
+  const { durationMs, peakMemoryMiB, memoryMiB, initFailed } = invoked.report
+  const detail = {
+    errorType: failure.type.slice(0, 100),
+    awsRequestId: invoked.requestId ?? null,
+    durationMs,
+    memoryMiB,
+    peakMemoryMiB,
+    initFailed,
+  }
+  events.emit({ code: 'run.ended_by_platform', level: 'warn', berthId, runId: request.runId as RunId, detail })
+}
+
+/** Runs code in the caller's own function. Nothing is sent twice; a run that nobody waits for any more runs to its end. */
+export const createLambdaDispatch = (cell: Cell, options: LambdaDispatchOptions): Dispatch => {
+  const description = createDescription(cell, options)
+  return {
+    capabilities: { streamsOutput: false, cancels: false, files: true, maxConcurrency: options.maxConcurrency },
+
+    async dispatch(work) {
+      const { berthId, request, signal } = work
+      const invoked = await invokeBerth(cell, { berthId, event: eventOf(cell, berthId, request), signal })
+      const { failure } = invoked
+      if (failure === null) {
+        const reply = accept(request, invoked)
+        description.answered(berthId)
+        return reply
+      }
+      tellEnding(options.events, work, { failure, invoked })
+      return endedByPlatform(request.runId, invoked, failure)
+    },
+
+    describe: description.describe,
+  }
+}

@@ -1,0 +1,59 @@
+import { GetFunctionCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda'
+import { isNotFound } from '../../aws/aws-errors.ts'
+import type { Cell } from '../../aws/cell.ts'
+import { pacedCall } from '../../aws/paced-call.ts'
+import type { Priority } from '../../aws/pacer.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import { berthIdOf, nameOf } from './names.ts'
+
+export interface Asking {
+  readonly priority: Priority
+  readonly signal: AbortSignal
+}
+
+/** A berth's function as Lambda has it now. */
+export interface FunctionView {
+  /** With its digest: what really runs, whatever tag it was deployed by. */
+  readonly image: string
+  readonly revisionId: string | undefined
+  readonly state: string
+  readonly update: string
+  readonly reason: string
+  readonly reasonCode: string
+}
+
+/** Pages of ids of the berths that have a function in this cell. Reads 50 functions per request of the small pool. */
+export async function* listBerthFunctions(cell: Cell, asking: Asking): AsyncGenerator<readonly BerthId[]> {
+  let marker: string | undefined
+  do {
+    const command: ListFunctionsCommand = new ListFunctionsCommand({ Marker: marker, MaxItems: 50 })
+    const page = await pacedCall(cell, { pool: 'lambda', operation: 'ListFunctions', ...asking }, (options) =>
+      cell.clients.lambda.send(command, options),
+    )
+    const names = (page.Functions ?? []).map(({ FunctionName = '' }) => berthIdOf(cell.deployment, FunctionName))
+    yield names.filter((berthId) => berthId !== null)
+    marker = page.NextMarker === '' ? undefined : page.NextMarker
+  } while (marker !== undefined)
+}
+
+/** Null when the berth has no function. GetFunction has a pool of its own, and alone tells the digest. */
+export const readFunction = async (cell: Cell, berthId: BerthId, asking: Asking): Promise<FunctionView | null> => {
+  const command = new GetFunctionCommand({ FunctionName: nameOf(cell.deployment, berthId) })
+  const call = { pool: 'getFunction', operation: 'GetFunction', expected: isNotFound, ...asking } as const
+  try {
+    const { Code, Configuration = {} } = await pacedCall(cell, call, (options) =>
+      cell.clients.lambda.send(command, options),
+    )
+    return {
+      image: Code?.ResolvedImageUri ?? Code?.ImageUri ?? '',
+      revisionId: Configuration.RevisionId,
+      state: Configuration.State ?? 'Active',
+      update: Configuration.LastUpdateStatus ?? 'Successful',
+      reason: Configuration.LastUpdateStatusReason ?? Configuration.StateReason ?? '',
+      reasonCode: Configuration.LastUpdateStatusReasonCode ?? Configuration.StateReasonCode ?? '',
+    }
+  } catch (error) {
+    if (isNotFound(error)) return null
+    throw error
+  }
+}

@@ -1,0 +1,96 @@
+import { UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
+import { awsFailureOf, isBusy, isNotFound } from '../../aws/aws-errors.ts'
+import type { Cell } from '../../aws/cell.ts'
+import { pacedCall } from '../../aws/paced-call.ts'
+import { BerthError } from '../../domain/errors.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
+import { type Asking, type FunctionView, readFunction } from './lambda-functions.ts'
+import { nameOf } from './names.ts'
+
+export interface CodeUpdate extends Asking {
+  readonly berthId: BerthId
+  /** `<repository>@sha256:<digest>` */
+  readonly image: string
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
+}
+
+/** An image takes 10 to 60 s to be made ready; much longer is a fault. */
+const DEADLINE_MS = 5 * 60_000
+const FIRST_POLL_MS = 500
+const POLL_MS = 3000
+
+const digestOf = (image: string): string => image.slice(image.indexOf('@') + 1)
+
+const runs = ({ image, update, state }: FunctionView, wanted: string): boolean =>
+  digestOf(image) === digestOf(wanted) && update === 'Successful' && state !== 'Failed'
+
+const gone = (berthId: BerthId): BerthError => new BerthError('not_found', `Berth ${berthId} has no function`)
+
+const refused = (detail: string, view: { reason: string; reasonCode: string }, cause?: unknown): BerthError =>
+  new BerthError('berth_broken', detail, { data: { ...view }, ...(cause === undefined ? {} : { cause }) })
+
+/** Waits until no change of the function is under way. */
+const settled = async (cell: Cell, update: CodeUpdate, deadlineMs: number): Promise<FunctionView> => {
+  for (let attempt = 1; ; attempt += 1) {
+    const view = await readFunction(cell, update.berthId, update)
+    if (view === null) throw gone(update.berthId)
+    if (view.update !== 'InProgress' && view.state !== 'Pending') return view
+    if (update.clock.monotonicMs() > deadlineMs)
+      throw new BerthError('backend_unavailable', 'The berth takes too long to be brought to its image', {
+        retryAfterSeconds: 30,
+        data: { function: nameOf(cell.deployment, update.berthId), state: view.state, update: view.update },
+      })
+    // Jitter, so that many who began together do not ask together.
+    await update.clock.sleep(Math.min(POLL_MS, FIRST_POLL_MS * attempt) * (0.5 + Math.random()), update.signal)
+  }
+}
+
+/** Somebody else changed the function after it was read, or changes it now: it must be read again. */
+const isRaced = (error: unknown): boolean =>
+  isBusy(error) || awsFailureOf(error)?.name === 'PreconditionFailedException'
+const isRefused = (error: unknown): boolean =>
+  ['InvalidParameterValueException', 'CodeArtifactUserDeletedException', 'CodeArtifactUserFailedException'].includes(
+    awsFailureOf(error)?.name ?? '',
+  )
+
+/** False when it raced with another change. */
+const replaceCode = async (cell: Cell, update: CodeUpdate, view: FunctionView): Promise<boolean> => {
+  const { berthId, image, priority, signal } = update
+  const command = new UpdateFunctionCodeCommand({
+    FunctionName: nameOf(cell.deployment, berthId),
+    ImageUri: image,
+    RevisionId: view.revisionId,
+  })
+  const expected = (error: unknown): boolean => isRaced(error) || isRefused(error) || isNotFound(error)
+  const call = { pool: 'lambda', operation: 'UpdateFunctionCode', priority, signal, expected } as const
+  try {
+    await pacedCall(cell, call, (options) => cell.clients.lambda.send(command, options))
+    return true
+  } catch (error) {
+    if (isRaced(error)) return false
+    if (isNotFound(error)) throw gone(berthId)
+    if (!isRefused(error)) throw error
+    const { name: reasonCode = '', message: reason = '' } = awsFailureOf(error) ?? {}
+    throw refused('The image was refused for this berth', { reason, reasonCode }, error)
+  }
+}
+
+/**
+ * Brings a berth's function to an image and waits until it runs there. One that runs it already costs one GetFunction.
+ * @throws {BerthError} invalid_request, not_found, berth_broken with Lambda's own reason in `data`, backend_unavailable
+ */
+export const updateFunction = async (cell: Cell, update: CodeUpdate): Promise<void> => {
+  if (!/^[^@\s]+@sha256:[0-9a-f]{64}$/.test(update.image))
+    throw new BerthError(
+      'invalid_request',
+      `expected an image by its digest (repository@sha256:…), got ${JSON.stringify(update.image)}`,
+    )
+  const deadlineMs = update.clock.monotonicMs() + DEADLINE_MS
+  for (let sent = false; ;) {
+    const view = await settled(cell, update, deadlineMs)
+    if (runs(view, update.image)) return
+    if (sent && view.update === 'Failed') throw refused('The berth could not be brought to the image', view)
+    sent = await replaceCode(cell, update, view)
+  }
+}

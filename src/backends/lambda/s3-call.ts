@@ -1,0 +1,40 @@
+import { awsError, awsFailureOf } from '../../aws/aws-errors.ts'
+import type { Cell } from '../../aws/cell.ts'
+
+/**
+ * One request to S3 as Berth's errors tell it; the client repeats by itself what may be repeated.
+ * @throws {BerthError} backend_unavailable, internal; the signal's reason
+ */
+export const s3Call = async <T>(
+  cell: Cell,
+  { operation, signal }: { operation: string; signal: AbortSignal },
+  send: (options: { abortSignal: AbortSignal }) => Promise<T>,
+): Promise<T> => {
+  signal.throwIfAborted()
+  try {
+    return await send({ abortSignal: signal })
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw awsError(error, { cell: cell.name, operation })
+  }
+}
+
+/** As `s3Call`, null when there is no such key. */
+export const s3Find = <T>(
+  cell: Cell,
+  options: { operation: string; signal: AbortSignal },
+  send: (options: { abortSignal: AbortSignal }) => Promise<T>,
+): Promise<T | null> =>
+  s3Call<T | null>(cell, options, async (signal) => {
+    try {
+      return await send(signal)
+    } catch (error) {
+      // A HEAD has no body to carry a name, so the status says it.
+      const { name, status } = awsFailureOf(error) ?? {}
+      if (name === 'NoSuchKey' || (name === 'NotFound' && status === 404)) return null
+      throw error
+    }
+  })
+
+/** Keys are asked for URL-encoded: XML has no way to write some characters that a key may contain. */
+export const decodeKey = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '))

@@ -1,0 +1,140 @@
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+} from '@aws-sdk/client-s3'
+import { awsError } from '../../aws/aws-errors.ts'
+import type { Cell } from '../../aws/cell.ts'
+import { BerthError } from '../../domain/errors.ts'
+import { decodeKey, s3Call } from './s3-call.ts'
+
+export interface Emptied {
+  /** Files that a reader could see. */
+  readonly objects: number
+  /** All versions of files, and marks of deletions, that were removed. */
+  readonly versions: number
+  /** Uploads that were never finished. */
+  readonly uploads: number
+}
+
+interface Version {
+  readonly Key: string
+  readonly VersionId: string | undefined
+}
+
+/** A prefix of one berth, or a part of it. Nothing else is ever emptied. */
+const BERTH_PREFIX = /^berths\/b[a-z2-7]{15}\/(?:.*\/)?$/
+
+/** Characters that XML cannot carry, not even escaped; such a key can only be deleted by itself. */
+// oxlint-disable-next-line no-control-regex
+const isUnfitForXml = ({ Key }: Version): boolean => /[\u0000-\u001F\uFFFE\uFFFF]/.test(Key)
+
+interface Work {
+  readonly cell: Cell
+  readonly prefix: string
+  readonly signal: AbortSignal
+}
+
+async function* versionPages({ cell, prefix, signal }: Work): AsyncGenerator<ListObjectVersionsCommandOutput> {
+  let markers: { KeyMarker?: string; VersionIdMarker?: string } | null = {}
+  while (markers !== null) {
+    const command: ListObjectVersionsCommand = new ListObjectVersionsCommand({
+      Bucket: cell.foundation.bucket,
+      Prefix: prefix,
+      EncodingType: 'url',
+      ...markers,
+    })
+    const page: ListObjectVersionsCommandOutput = await s3Call(
+      cell,
+      { operation: 'ListObjectVersions', signal },
+      (options) => cell.clients.s3.send(command, options),
+    )
+    yield page
+    const { IsTruncated, NextKeyMarker = '', NextVersionIdMarker } = page
+    markers =
+      IsTruncated === true ? { KeyMarker: decodeKey(NextKeyMarker), ...versionMarker(NextVersionIdMarker) } : null
+  }
+}
+
+const versionMarker = (marker: string | undefined): { VersionIdMarker?: string } =>
+  marker === undefined || marker === '' ? {} : { VersionIdMarker: marker }
+
+const deleteTogether = async ({ cell, signal }: Work, versions: readonly Version[]): Promise<void> => {
+  if (versions.length === 0) return
+  const command = new DeleteObjectsCommand({
+    Bucket: cell.foundation.bucket,
+    Delete: { Objects: [...versions], Quiet: true },
+  })
+  const { Errors = [] } = await s3Call(cell, { operation: 'DeleteObjects', signal }, (options) =>
+    cell.clients.s3.send(command, options),
+  )
+  const [first] = Errors
+  if (first === undefined) return
+  const error = Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'unknown' })
+  throw awsError(error, { cell: cell.name, operation: 'DeleteObjects' }, 'backend_unavailable')
+}
+
+const deleteAlone = ({ cell, signal }: Work, version: Version): Promise<unknown> =>
+  s3Call(cell, { operation: 'DeleteObject', signal }, (options) =>
+    cell.clients.s3.send(new DeleteObjectCommand({ Bucket: cell.foundation.bucket, ...version }), options),
+  )
+
+const deleteVersions = async (work: Work): Promise<{ objects: number; versions: number }> => {
+  const count = { objects: 0, versions: 0 }
+  for await (const { Versions = [], DeleteMarkers = [] } of versionPages(work)) {
+    const found = [...Versions, ...DeleteMarkers].map(({ Key = '', VersionId }) => ({ Key: decodeKey(Key), VersionId }))
+    await deleteTogether(
+      work,
+      found.filter((version) => !isUnfitForXml(version)),
+    )
+    for (const version of found.filter(isUnfitForXml)) await deleteAlone(work, version)
+    count.objects += Versions.filter(({ IsLatest }) => IsLatest === true).length
+    count.versions += found.length
+  }
+  return count
+}
+
+const uploadsBelow = async ({ cell, prefix, signal }: Work): Promise<ListMultipartUploadsCommandOutput> =>
+  s3Call(cell, { operation: 'ListMultipartUploads', signal }, (options) =>
+    cell.clients.s3.send(
+      new ListMultipartUploadsCommand({ Bucket: cell.foundation.bucket, Prefix: prefix, EncodingType: 'url' }),
+      options,
+    ),
+  )
+
+const abortUploads = async (work: Work): Promise<number> => {
+  const { cell, signal } = work
+  let count = 0
+  // An aborted upload leaves the list, so the first page is asked for until it is empty.
+  for (;;) {
+    const { Uploads = [] } = await uploadsBelow(work)
+    for (const { Key = '', UploadId } of Uploads) {
+      const command = new AbortMultipartUploadCommand({ Bucket: cell.foundation.bucket, Key: decodeKey(Key), UploadId })
+      await s3Call(cell, { operation: 'AbortMultipartUpload', signal }, (options) =>
+        cell.clients.s3.send(command, options),
+      )
+    }
+    count += Uploads.length
+    if (Uploads.length === 0) return count
+  }
+}
+
+/**
+ * Removes everything below a berth's prefix for good: every version, every mark of a deletion, every unfinished upload, whatever
+ * keys the code in the berth made there. May be called again; then it removes what came since.
+ */
+export const emptyPrefix = async (
+  cell: Cell,
+  prefix: string,
+  { signal }: { signal: AbortSignal },
+): Promise<Emptied> => {
+  if (!BERTH_PREFIX.test(prefix))
+    throw new BerthError('internal', `expected a prefix of one berth to empty, got ${JSON.stringify(prefix)}`)
+  const work = { cell, prefix, signal }
+  const uploads = await abortUploads(work)
+  return { ...(await deleteVersions(work)), uploads }
+}
