@@ -24,13 +24,17 @@ const OVER = 'over'
  */
 export const dispatchRun = async (deps: Deps, settings: Settings, work: DispatchWork): Promise<RunnerReply> => {
   const ended = new AbortController()
-  const late = new AbortController()
+  // Not AbortSignal.any, which is made for signals that live long: on the path of every run it shows.
+  const stop = new AbortController()
+  const passOn = (): void => stop.abort(work.signal.reason)
+  if (work.signal.aborted) passOn()
+  else work.signal.addEventListener('abort', passOn, { once: true })
+  const { signal } = stop
   const timeoutMs = work.request.limits.timeoutMs + DISPATCH_GRACE_MS
   deps.clock.sleep(timeoutMs, ended.signal).then(
-    () => late.abort(new BerthError('runner_failed', `the runner gave no reply within ${timeoutMs} ms`)),
+    () => stop.abort(new BerthError('runner_failed', `the runner gave no reply within ${timeoutMs} ms`)),
     () => undefined,
   )
-  const signal = AbortSignal.any([work.signal, late.signal])
   const given = givenUp(deps, signal, ended.signal)
   try {
     const reply = await Promise.race([dispatchTwice(deps, settings, { ...work, signal }), given])
@@ -40,6 +44,7 @@ export const dispatchRun = async (deps: Deps, settings: Settings, work: Dispatch
     if (signal.aborted && isBerthError(signal.reason)) throw signal.reason
     throw asBerthError(error)
   } finally {
+    work.signal.removeEventListener('abort', passOn)
     ended.abort(OVER)
   }
 }

@@ -1,5 +1,4 @@
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
-import helmet from 'helmet'
 import { BerthError, isBerthError } from '../domain/errors.ts'
 import { createAuthenticator, type Authenticator } from './authenticate.ts'
 import { docsPages } from './docs-pages.ts'
@@ -16,6 +15,7 @@ import { serverOperations } from './operations/server.ts'
 import { tenantOperations } from './operations/tenants.ts'
 import { createProblem, problemHeaders, toBerthError } from './problem.ts'
 import { isTraceparent, requestIdOf, type RequestContext } from './request-context.ts'
+import { securityHeaders } from './security-headers.ts'
 import { sendJson } from './send.ts'
 import { createSourceLimiter } from './source-limiter.ts'
 
@@ -64,17 +64,6 @@ export const allOperations = (
   ...keyOperations(deps),
   ...serverOperations(deps, options.version),
 ]
-
-/** The API serves no page of its own but the documentation, which brings its own policy. */
-const securityHeaders = (): RequestHandler =>
-  helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
-    },
-    crossOriginResourcePolicy: { policy: 'same-origin' },
-    xFrameOptions: { action: 'deny' },
-  })
 
 const expressPath = (path: string): string => path.replace(/\{(\w+)\+\}/, '*$1').replaceAll(/\{(\w+)\}/g, ':$1')
 

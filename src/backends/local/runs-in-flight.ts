@@ -54,6 +54,7 @@ export class RunsInFlight {
         flight.startedAtMs = this.#clock.monotonicMs()
         return
       case 'output': {
+        if (flight.callbacks.onOutput === undefined) return
         const { stream, text } = runnerOutputSchema.parse(message)
         this.#tell(flight, () => flight.callbacks.onOutput?.(stream, text))
         return
