@@ -1,0 +1,122 @@
+import {
+  DeleteFunctionConcurrencyCommand,
+  PutFunctionConcurrencyCommand,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda'
+import { isBusy, isNotFound } from '../../aws/aws-errors.ts'
+import type { Cell } from '../../aws/cell.ts'
+import { pacedCall } from '../../aws/paced-call.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import type { Standing } from '../../domain/ports/berths.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
+import { lookAtFunction } from './berth-parts.ts'
+import { nameOf } from './names.ts'
+import {
+  deleteRolePolicy,
+  hasRolePolicy,
+  putRolePolicy,
+  REVOKED_POLICY,
+  revokedDocument,
+  SUSPENDED_POLICY,
+  suspendedDocument,
+} from './role-policies.ts'
+import type { Asked } from './stack-reads.ts'
+
+export interface StandingParts {
+  readonly cell: Cell
+  readonly clock: Clock
+}
+
+const BUSY_POLL_MS = 1000
+
+/** The policy that says "suspended" is written last, and concurrency is given back last: whatever is cut off shows as half. */
+export const standingOf = async ({ cell }: StandingParts, berthId: BerthId, asked: Asked): Promise<Standing> => {
+  const view = await lookAtFunction(cell, berthId, asked)
+  if (view === null) return 'absent'
+  if (view.reservedConcurrency !== 0) return 'running'
+  const suspended = await hasRolePolicy(cell, { berthId, policy: SUSPENDED_POLICY }, asked)
+  return suspended ? 'suspended' : 'half_suspended'
+}
+
+/** No new environment starts, and no credential that is out works. A berth that is not there has nothing to lose. */
+export const suspendBerth = async (parts: StandingParts, berthId: BerthId, asked: Asked): Promise<void> => {
+  const { cell, clock } = parts
+  const standing = await standingOf(parts, berthId, asked)
+  if (standing === 'absent' || standing === 'suspended') return
+  await unlessGone(async () => {
+    await setConcurrency(parts, { berthId, reserved: 0 }, asked)
+    const revoked = revokedDocument(clock.now())
+    await putRolePolicy(cell, { berthId, policy: REVOKED_POLICY, document: revoked }, asked)
+    await putRolePolicy(cell, { berthId, policy: SUSPENDED_POLICY, document: suspendedDocument }, asked)
+  })
+}
+
+/** Environments that rested since before the suspension hold credentials that stay revoked, so they are replaced first. */
+export const resumeBerth = async (parts: StandingParts, berthId: BerthId, asked: Asked): Promise<void> => {
+  const { cell } = parts
+  const standing = await standingOf(parts, berthId, asked)
+  if (standing === 'absent' || standing === 'running') return
+  await unlessGone(async () => {
+    await replaceEnvironments(parts, berthId, asked)
+    await deleteRolePolicy(cell, { berthId, policy: SUSPENDED_POLICY }, asked)
+    await setConcurrency(parts, { berthId, reserved: cell.functions.reservedConcurrency }, asked)
+  })
+}
+
+/** Deleted meanwhile: there is nothing left to suspend or resume. */
+const unlessGone = async (work: () => Promise<void>): Promise<void> => {
+  try {
+    await work()
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+}
+
+// A change of the configuration makes Lambda start new environments; the description is the one setting that means nothing else.
+const replaceEnvironments = async (parts: StandingParts, berthId: BerthId, asked: Asked): Promise<void> => {
+  const Description = `Runs the code of one tenant. Resumed ${parts.clock.now().toISOString()}.`
+  await onceNotBusy(parts, { berthId, operation: 'UpdateFunctionConfiguration' }, asked, (FunctionName, options) =>
+    parts.cell.clients.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Description }), options),
+  )
+  while ((await lookAtFunction(parts.cell, berthId, asked))?.updating === true)
+    await parts.clock.sleep(BUSY_POLL_MS, asked.signal)
+}
+
+const setConcurrency = async (
+  parts: StandingParts,
+  { berthId, reserved }: { berthId: BerthId; reserved: number | null },
+  asked: Asked,
+): Promise<void> => {
+  const { lambda } = parts.cell.clients
+  const operation = reserved === null ? 'DeleteFunctionConcurrency' : 'PutFunctionConcurrency'
+  await onceNotBusy<unknown>(parts, { berthId, operation }, asked, (FunctionName, options) =>
+    reserved === null
+      ? lambda.send(new DeleteFunctionConcurrencyCommand({ FunctionName }), options)
+      : lambda.send(
+          new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: reserved }),
+          options,
+        ),
+  )
+}
+
+const expected = (error: unknown): boolean => isBusy(error) || isNotFound(error)
+
+/** A rollout may be changing the same function; Lambda takes one change at a time. */
+// oxlint-disable-next-line max-params
+const onceNotBusy = async <T>(
+  { cell, clock }: StandingParts,
+  { berthId, operation }: { berthId: BerthId; operation: string },
+  asked: Asked,
+  send: (functionName: string, options: { abortSignal: AbortSignal }) => Promise<T>,
+): Promise<void> => {
+  const stack = nameOf(cell.deployment, berthId)
+  for (;;) {
+    try {
+      await pacedCall(cell, { pool: 'lambda', operation, stack, expected, ...asked }, (options) => send(stack, options))
+      return
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      await clock.sleep(BUSY_POLL_MS, asked.signal)
+    }
+  }
+}
