@@ -25,6 +25,10 @@ export interface RuntimeDescription {
   readonly warnings: readonly string[]
 }
 
+/**
+ * Where berths of several cells are one backend: `files` when some take them, and a run in a berth that does not is refused as
+ * `unsupported`; of the rest what every berth has.
+ */
 export interface DispatchCapabilities {
   /** Output arrives while the run goes on. */
   readonly streamsOutput: boolean

@@ -1,0 +1,22 @@
+import type { Berths } from '../domain/ports/berths.ts'
+import type { Dispatch } from '../domain/ports/dispatch.ts'
+import type { Fleet } from '../domain/ports/fleet.ts'
+import type { TenantFiles } from '../domain/ports/tenant-files.ts'
+
+/** Where berths live, as the services see it. */
+export interface Backend {
+  readonly berths: Berths
+  readonly dispatch: Dispatch
+  readonly fleet: Fleet
+  readonly files: TenantFiles
+}
+
+/** A cell that may be away when it is first wanted. */
+export interface CellBackend {
+  /** As the rows of its berths call it. */
+  readonly cell: string
+  /** The same backend each time. @throws {BerthError} backend_unavailable, config_invalid */
+  open(options: { readonly signal: AbortSignal }): Promise<Backend>
+  /** What `open` gave; null before it first succeeded. */
+  readonly opened: Backend | null
+}
