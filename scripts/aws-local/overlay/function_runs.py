@@ -14,7 +14,7 @@ def lay() -> None:
 
 
 def _describe(func: dict[str, Any], _event: object, request_id: str) -> dict[str, Any]:
-    config = func["config"]
+    config = _config_to_run(func)
     credentials = _credentials_of(config["Role"], config["FunctionName"])
     if credentials is None:
         return _error("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.")
@@ -26,18 +26,25 @@ def _describe(func: dict[str, Any], _event: object, request_id: str) -> dict[str
         "version": config.get("Version", "$LATEST"),
         "revisionId": config["RevisionId"],
         "imageUri": config["ImageUri"],
-        "resolvedImageUri": func.get("resolved_image_uri") or config["ImageUri"],
+        "resolvedImageUri": config.get("ResolvedImageUri") or config["ImageUri"],
         "command": (config.get("ImageConfigResponse") or {}).get("ImageConfig", {}).get("Command"),
         "environment": (config.get("Environment") or {}).get("Variables") or {},
         "timeoutSeconds": config["Timeout"],
         "memoryMiB": config["MemorySize"],
         "logGroup": (config.get("LoggingConfig") or {}).get("LogGroup"),
         "isTenantIsolated": (config.get("TenancyConfig") or {}).get("TenantIsolationMode") == "PER_TENANT",
-        "reservedConcurrency": func.get("concurrency"),
+        "reservedConcurrency": lambda_svc._functions[config["FunctionName"]].get("concurrency"),
         "region": lambda_svc.get_region(),
         "credentials": credentials,
     }
     return answer
+
+
+def _config_to_run(func: dict[str, Any]) -> dict[str, Any]:
+    """While an update is in progress, the configuration before it."""
+    config: dict[str, Any] = func["config"]
+    is_latest = config.get("Version", "$LATEST") == "$LATEST"
+    return func["serving"] if is_latest and "serving" in func else config
 
 
 def _error(kind: str, message: str) -> dict[str, Any]:

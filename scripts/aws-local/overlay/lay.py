@@ -1,14 +1,15 @@
 """Lays every part of the overlay over the emulator and returns the program to serve."""
 
-from collections.abc import Callable
-from typing import Any
+from overlay import function_runs, functions, limits, policy_variables, roles, sleeping, stack_requests, stacks
+from overlay.control import Asgi, controlled
 
-from overlay import function_runs
+PARTS = (policy_variables, roles, functions, function_runs, sleeping, stacks, stack_requests, limits)
 
 
-def lay() -> Callable[..., Any]:
+def lay() -> Asgi:
     """Change the emulator in place."""
-    function_runs.lay()
+    for part in PARTS:
+        part.lay()
     from ministack.app import app
 
-    return app
+    return controlled(app)
