@@ -55,7 +55,8 @@ class Children:
         """Return a child that waits for its request; it is the caller's from now on. Raises ChildLostError."""
         kind = self._kind_of(request)
         if self._choice.level != "bubblewrap":
-            if kind == LIBRARIES and self._starting is not None:
+            # Without namespaces the list of fonts, while it is being written, would pass for the work of the run.
+            if self._starting is not None and (kind == LIBRARIES or self._choice.level == "guard"):
                 await asyncio.shield(self._starting)
             await asyncio.shield(self._server(kind).ready)
         child = self._pop(kind, request) or self._make(kind, request["limits"])

@@ -6,7 +6,7 @@ botocore is loaded when it is first needed: it takes a third of a second, and a 
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 CONNECTIONS = 8
@@ -53,8 +53,14 @@ def client() -> Any:  # noqa: ANN401 - botocore has no types
 
 def warm() -> None:
     """Make the client in a thread, while other processes warm up too. The first use waits for it."""
-    if "AWS_ACCESS_KEY_ID" in os.environ:
-        threading.Thread(target=client, name="s3-warm-up", daemon=True).start()
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        threading.Thread(target=_warm, name="s3-warm-up", daemon=True).start()
+
+
+def _warm() -> None:
+    # Who needs S3 asks again, and is told what is wrong.
+    with suppress(S3Error):
+        client()
 
 
 @contextmanager

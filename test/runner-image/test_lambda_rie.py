@@ -224,3 +224,41 @@ def test_a_runner_as_new_as_the_fence_runs():
     assert main_of(reply) == 2
     assert reply["runner"]["version"] == 7
     assert refusal["code"] == "runner_outdated"
+
+
+def test_the_first_run_of_an_environment_waits_for_what_would_pass_for_its_own_work():
+    look = "import glob, os\nglob.glob(os.getcwd() + '/../../fonts-*/fontlist-*.json') != []"
+
+    with environment() as fresh:
+        first, second = fresh.run(f"{look}, os.getppid()"), fresh.run(f"{look}, os.getppid()")
+
+    assert main_of(first)[0]
+    assert main_of(first) == main_of(second), "the runtime is the same: the first run has left it clean"
+
+
+def test_an_environment_serves_one_tenant_only():
+    with environment() as shared:
+        own = shared.invoke({**run_event("1 + 1"), "tenant": "acme"}, tenant="acme")
+        another = shared.invoke(run_event("1 + 1"), tenant="other")
+
+    assert main_of(own) == 2
+    assert (another["kind"], another["code"]) == ("refusal", "runner_failed")
+
+
+def test_an_event_for_another_tenant_than_the_environments_is_refused():
+    with environment() as shared:
+        refusals = [
+            shared.invoke({**run_event("1 + 1"), "tenant": tenant}, tenant="acme")
+            for tenant in ("other", "", None, 7, {"$ne": ""})
+        ]
+        own = shared.invoke({**run_event("1 + 1"), "tenant": "acme"}, tenant="acme")
+
+    assert {(refusal["kind"], refusal["code"]) for refusal in refusals} == {("refusal", "malformed_request")}
+    assert all(refusal["detail"].startswith("tenant: expected") for refusal in refusals)
+    assert main_of(own) == 2
+
+
+def test_an_event_with_a_tenant_is_refused_where_lambda_keeps_none_apart(berth):
+    refusal = berth.invoke({**run_event("1 + 1"), "tenant": "acme"})
+
+    assert (refusal["kind"], refusal["code"]) == ("refusal", "malformed_request")
