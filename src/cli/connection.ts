@@ -14,8 +14,17 @@ const DEFAULT_PROJECT = 'local'
 export const dataDirOf = (env: NodeJS.ProcessEnv): string =>
   resolve(environmentSchema.shape.BERTH_DATA_DIR.parse(env['BERTH_DATA_DIR'] || undefined))
 
-export const urlOf = (flags: ConnectionFlags, env: NodeJS.ProcessEnv): string =>
-  textOf(flags['url']) ?? textOf(env['BERTH_URL']) ?? DEFAULT_URL
+/** @throws {BerthError} config_invalid that names the flag or the variable, whichever was wrong */
+export const urlOf = (flags: ConnectionFlags, env: NodeJS.ProcessEnv): string => {
+  const flag = textOf(flags['url'])
+  const given = flag ?? textOf(env['BERTH_URL']) ?? DEFAULT_URL
+  if (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol)) return given
+  const name = flag === undefined ? 'BERTH_URL' : '--url'
+  const detail = `${name}: expected an http or https URL such as ${DEFAULT_URL}, got ${JSON.stringify(given)}`
+  throw new BerthError('config_invalid', detail, {
+    data: { remedy: `Set ${name} to the URL that \`berth serve\` printed, or leave it out for ${DEFAULT_URL}.` },
+  })
+}
 
 /** @throws {BerthError} config_invalid when there is no key, invalid_request when nobody is named to act for */
 export const connect = async (

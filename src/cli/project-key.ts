@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBerth } from '../client/berth.ts'
 import { isBerthError } from '../domain/errors.ts'
+import { makeFolder } from '../main/make-folder.ts'
 
 export interface ProjectKeyOptions {
   readonly baseUrl: string
@@ -26,7 +27,7 @@ export const projectKey = async (options: ProjectKeyOptions): Promise<string> =>
     { name: 'berth cli', role: 'service', project: options.project },
     { signal: options.signal },
   )
-  await mkdir(join(options.folder, 'cli-keys'), { recursive: true, mode: 0o700 })
+  await makeFolder(join(options.folder, 'cli-keys'), 0o700)
   await writeFile(path, `${secret}\n`, { mode: 0o600 })
   return secret
 }

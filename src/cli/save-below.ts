@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, realpath, rename, rm } from 'node:fs/promises'
+import { realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { BerthError } from '../domain/errors.ts'
+import { makeFolder } from '../main/make-folder.ts'
 
 /**
  * Saves a stream under a name that hostile code may have chosen. It stays below the folder: no `..`, no absolute path,
@@ -15,12 +16,12 @@ export const saveBelow = async (
   name: string,
   body: ReadableStream<Uint8Array> | Uint8Array,
 ): Promise<string> => {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const root = await realpath(folder)
   const target = resolve(root, name)
   const isBelow = (path: string): boolean => path.startsWith(root.endsWith(sep) ? root : root + sep)
   if (name.includes('\0') || !isBelow(target)) throw outside(name)
-  await mkdir(dirname(target), { recursive: true })
+  await makeFolder(dirname(target))
   if (!isBelow(join(await realpath(dirname(target)), 'x'))) throw outside(name)
   await replaceFile(target, body)
   return target

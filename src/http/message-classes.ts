@@ -4,7 +4,7 @@ import express, { type Express } from 'express'
 /** Options of `http.createServer`. */
 export interface MessageClasses {
   readonly IncomingMessage: typeof IncomingMessage
-  readonly ServerResponse: typeof ServerResponse<IncomingMessage>
+  readonly ServerResponse: typeof ServerResponse
 }
 
 /**
@@ -13,7 +13,7 @@ export interface MessageClasses {
  */
 export const createMessageClasses = (app: Express): MessageClasses => {
   class AppRequest extends IncomingMessage {}
-  class AppResponse extends ServerResponse<IncomingMessage> {}
+  class AppResponse<T extends IncomingMessage = IncomingMessage> extends ServerResponse<T> {}
   const own = { app: { configurable: true, enumerable: true, writable: true, value: app } }
   Object.defineProperties(AppRequest.prototype, { ...Object.getOwnPropertyDescriptors(express.request), ...own })
   Object.defineProperties(AppResponse.prototype, { ...Object.getOwnPropertyDescriptors(express.response), ...own })

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Express } from 'express'
-import { createLocalBackend } from '../backends/local/local-backend.ts'
 import { createDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
@@ -18,7 +17,9 @@ import type { Config } from './config.ts'
 import { createEventHub, type Subscriber } from './event-hub.ts'
 import { closeServer, listen } from './listen.ts'
 import { createLogging } from './logging.ts'
+import { makeDataFolder } from './make-folder.ts'
 import { createMetrics } from './metrics.ts'
+import { openBackend, type OpenedBackend, type Worker } from './open-backend.ts'
 import { ensureOperatorKey } from './operator-key.ts'
 import { createRandomIds } from './random-ids.ts'
 import { createSystemClock } from './system-clock.ts'
@@ -58,13 +59,14 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   const events = createEventHub([logging.subscriber, metrics.subscriber, ...(options.subscribers ?? [])])
   const base = { clock, ids, events }
 
+  await makeDataFolder(config.dataDir)
   const store = resources.use(await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, clock }))
   metrics.watchBerths(store.berths)
   const keys = createServiceKeys({ keys: store.keys, clock, ids })
   await ensureOperatorKey(config, { keys, ids })
-  const backend = resources.use(await createLocalBackend({ ...base, dataDir: config.dataDir, ...config.local }))
+  const backend = resources.use(await openBackend(config, { ...base, berths: store.berths }))
   const { berths, fleet, files, dispatch } = backend
-  const provisioner = createProvisioner({ ...base, store, berths, fleet }, provisionerOptions(config))
+  const provisioner = createProvisioner({ ...base, store, berths, fleet }, provisionerOptions(config, backend))
   const dispatcher = resources.use(
     createDispatcher({ ...base, store, dispatch, fleet, files, berths: provisioner }, dispatcherOptions(config)),
   )
@@ -87,7 +89,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
     },
     { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },
   )
-  const work = startWork([provisioner, dispatcher])
+  const work = startWork([provisioner, dispatcher, ...backend.workers])
   resources.defer(work.stop)
   const { server, url } = await listen(app, config)
   resources.defer(() => closeServer(server, AbortSignal.abort()))
@@ -109,10 +111,6 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   return { url, app, store, dispatch, dispatcher, provisioner, stop, [Symbol.asyncDispose]: stop }
 }
 
-interface Worker {
-  start(signal: AbortSignal): Promise<void>
-}
-
 /** Background work of the services; `stop` resolves when all of it has ended. */
 const startWork = (workers: readonly Worker[]) => {
   const root = new AbortController()
@@ -127,7 +125,11 @@ const startWork = (workers: readonly Worker[]) => {
   }
 }
 
-const provisionerOptions = ({ spares, maxBerths }: Config) => ({ pickCell: async () => 'local', spares, maxBerths })
+const provisionerOptions = ({ spares, maxBerths }: Config, { pickCell }: OpenedBackend) => ({
+  pickCell,
+  spares,
+  maxBerths,
+})
 
 const dispatcherOptions = (config: Config) => ({
   limits: config.runLimits,

@@ -1,10 +1,11 @@
-import { mkdir, open, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { BerthError } from '../domain/errors.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import { formatKeySecret } from '../identity/key-secret.ts'
 import type { ServiceKeys } from '../identity/service-keys.ts'
 import type { Config } from './config.ts'
+import { makeFolder } from './make-folder.ts'
 
 export const operatorKeyFile = (dataDir: string): string => join(dataDir, 'operator.key')
 
@@ -19,7 +20,7 @@ export const ensureOperatorKey = async (
 
 const readOrWrite = async (path: string, ids: Ids): Promise<string> => {
   const secret = formatKeySecret(ids.secret())
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(path), 0o700)
   try {
     // Refuses to follow or overwrite what is there, so two first starts end with one key.
     await using file = await open(path, 'wx', 0o600)

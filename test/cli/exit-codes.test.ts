@@ -46,6 +46,29 @@ test('no key anywhere exits with 78 and says where it looked', async () => {
   expect(stderr).toContain('/nonexistent/operator.key')
 })
 
+test.each([
+  ['BERTH_URL', ['keys', 'ls'], { BERTH_URL: 'nonsense' }],
+  ['BERTH_URL', ['keys', 'ls'], { BERTH_URL: 'ftp://127.0.0.1' }],
+  ['--url', ['keys', 'ls', '--url', 'nonsense'], { BERTH_URL: 'http://127.0.0.1:1' }],
+])('a URL that is none exits with 78 and names %s, as it was given', async (name, args, env) => {
+  const { code, stderr } = await berth(args, { env: { BERTH_KEY: 'k', ...env } })
+
+  expect(code).toBe(78)
+  expect(stderr).toMatch(
+    new RegExp(`^berth: ${name}: expected an http or https URL .*, got "(nonsense|ftp://127.0.0.1)"`),
+  )
+  expect(stderr).toContain(`Set ${name} to the URL`)
+  expect(stderr).not.toContain('baseUrl')
+})
+
+test('a remedy speaks to people, not of the fields of a problem', async () => {
+  const { code, stderr } = await berth(['serve', '--port', 'x'])
+
+  expect(code).toBe(78)
+  expect(stderr).toContain('BERTH_PORT: expected')
+  expect(stderr).not.toContain('`detail`')
+})
+
 test('nobody to act for exits with 2 and names the flag', async () => {
   const { code, stderr } = await berth(['files', 'ls'], { env: { BERTH_KEY: 'k' } })
 
