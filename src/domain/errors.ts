@@ -351,7 +351,7 @@ export const errorTable = {
     'platform',
     false,
     'The configuration is not valid',
-    'Mend the setting that `detail` names; see docs/configuration.md.',
+    'Give the setting that is named the value that is expected; docs/configuration.md has all of them.',
   ),
   internal: entry(500, 'platform', true, 'Berth has a bug', 'Report it with the request id.'),
 } as const satisfies Record<string, ErrorEntry>
