@@ -1,0 +1,43 @@
+import type { Backend } from '../backends/backend.ts'
+import { createLocalBackend } from '../backends/local/local-backend.ts'
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Events } from '../domain/ports/events.ts'
+import type { Ids } from '../domain/ports/ids.ts'
+import type { BerthStore } from '../domain/ports/store.ts'
+import type { PickCell } from '../provisioner/provisioner.ts'
+import type { Config } from './config.ts'
+
+export interface BackendDeps {
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly events: Events
+  readonly berths: Pick<BerthStore, 'find' | 'countByCell'>
+}
+
+export interface Worker {
+  start(signal: AbortSignal): Promise<void>
+}
+
+export interface OpenedBackend extends Backend, AsyncDisposable {
+  readonly pickCell: PickCell
+  /** What the backend does besides answering calls. */
+  readonly workers: readonly Worker[]
+}
+
+const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
+  const backend = await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local })
+  return { ...backend, pickCell: async () => 'local', workers: [] }
+}
+
+// Loaded when wanted: a server on one machine starts without the AWS SDK.
+const openOnAws = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> =>
+  (await import('./open-cells.ts')).openCells(config, deps)
+
+const openers: Readonly<Record<Config['backend'], (config: Config, deps: BackendDeps) => Promise<OpenedBackend>>> = {
+  local: openLocal,
+  lambda: openOnAws,
+}
+
+/** @throws {BerthError} sandbox_unavailable, config_invalid, backend_unavailable when no cell answers */
+export const openBackend = (config: Config, deps: BackendDeps): Promise<OpenedBackend> =>
+  openers[config.backend](config, deps)
