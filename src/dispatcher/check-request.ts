@@ -2,10 +2,8 @@ import { BerthError, type FieldError } from '../domain/errors.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import type { DispatchCapabilities, DispatchRequest } from '../domain/ports/dispatch.ts'
 import type { RunRequest } from '../domain/run.ts'
+import { profileCeilings, type ProfileCeilings } from './profile-ceilings.ts'
 
-/** JSON in, JSON out, over within two seconds. */
-const EVALUATOR_TIMEOUT_MS = 2000
-const EVALUATOR_MEMORY_MIB = 128
 /** More than what a request has besides code, files and variables. */
 const ENVELOPE_BYTES = 4096
 
@@ -27,13 +25,17 @@ export const checkRequest = (
   assertSource(request.code, ceilings.limits.maxSourceBytes)
   if (request.files.length > 0 && !capabilities.files)
     throw new BerthError('unsupported', 'this backend gives runs no files; leave `files` out')
-  const limits = limitsOf(request, ceilings)
+  const profile = profileCeilings[request.profile]
+  const limits = limitsOf(request, ceilings, profile)
   const errors = [
-    ...overLimit('timeoutMs', limits.timeoutMs, ceilings.maxTimeoutMs),
-    ...overLimit('memoryMiB', limits.memoryMiB, ceilings.maxMemoryMiB),
+    ...overLimit('timeoutMs', limits.timeoutMs, Math.min(ceilings.maxTimeoutMs, profile.timeoutMs)),
+    ...overLimit('memoryMiB', limits.memoryMiB, Math.min(ceilings.maxMemoryMiB, profile.memoryMiB)),
+    ...(profile.takesFiles ? [] : overLimit('files', request.files.length, 0)),
   ]
-  if (errors.length > 0)
-    throw new BerthError('invalid_request', errors.map(({ detail }) => detail).join('; '), { errors })
+  if (errors.length > 0) {
+    const where = request.profile === 'default' ? '' : ` (profile ${request.profile})`
+    throw new BerthError('invalid_request', `${errors.map(({ detail }) => detail).join('; ')}${where}`, { errors })
+  }
   return limits
 }
 
@@ -48,14 +50,16 @@ const assertSource = (code: string, maxSourceBytes: number): void => {
     )
 }
 
-const limitsOf = ({ profile, timeoutMs, memoryMiB }: RunRequest, { limits, ...max }: RequestCeilings): RunLimits => {
-  const evaluator = profile === 'evaluator'
-  const defaults = {
-    timeoutMs: Math.min(evaluator ? EVALUATOR_TIMEOUT_MS : limits.timeoutMs, max.maxTimeoutMs),
-    memoryMiB: Math.min(evaluator ? EVALUATOR_MEMORY_MIB : limits.memoryMiB, max.maxMemoryMiB),
-  }
-  return { ...limits, timeoutMs: timeoutMs ?? defaults.timeoutMs, memoryMiB: memoryMiB ?? defaults.memoryMiB }
-}
+const limitsOf = (
+  { timeoutMs, memoryMiB }: RunRequest,
+  { limits, ...max }: RequestCeilings,
+  profile: ProfileCeilings,
+): RunLimits => ({
+  ...limits,
+  ...profile.limits,
+  timeoutMs: timeoutMs ?? Math.min(limits.timeoutMs, profile.timeoutMs, max.maxTimeoutMs),
+  memoryMiB: memoryMiB ?? Math.min(limits.memoryMiB, profile.memoryMiB, max.maxMemoryMiB),
+})
 
 const overLimit = (field: string, got: number, max: number): readonly FieldError[] =>
   got > max ? [{ pointer: `/${field}`, detail: `expected \`${field}\` of at most ${max}, got ${got}` }] : []

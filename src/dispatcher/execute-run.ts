@@ -6,6 +6,7 @@ import type { Run, RunRequest } from '../domain/run.ts'
 import { nextRunStatus } from '../domain/run-transitions.ts'
 import type { Berth } from '../domain/tenant.ts'
 import type { Core } from './core.ts'
+import { checkResult } from './check-result.ts'
 import { dispatchRun } from './dispatch-run.ts'
 import type { RunFeed } from './run-feed.ts'
 import { type Ending, finishWithError, finishWithReply, withoutContents } from './run-from-reply.ts'
@@ -15,6 +16,7 @@ export interface Execution {
   readonly stored: StoredRun
   readonly berth: Berth
   readonly request: DispatchRequest
+  readonly resultSchema: RunRequest['resultSchema']
   readonly requestId: string | undefined
   /** On the clock that only rises: when the request came. */
   readonly receivedMs: number
@@ -62,7 +64,8 @@ export const executeRun = async (core: Core, execution: Execution): Promise<Exec
   try {
     const onOutput = feed?.output
     const reply = await dispatchRun(core, core.settings, { berthId: berth.id, request, signal, onOutput })
-    const finished = finishWithReply(run, reply, { ...ending(), warnings: await core.warningsOf(reply.runner.level) })
+    const replied = finishWithReply(run, reply, { ...ending(), warnings: await core.warningsOf(reply.runner.level) })
+    const finished = checkResult(replied, execution.resultSchema)
     const kept =
       reply.artifacts.length === 0 ? finished : await storeArtifacts(core, { berthId: berth.id, run: finished, reply })
     return executedAs(stored, kept, null)
@@ -76,7 +79,7 @@ export const executeRun = async (core: Core, execution: Execution): Promise<Exec
 /** The end of a run that never began. */
 export const endUnstarted = (
   core: Core,
-  execution: Omit<Execution, 'berth' | 'request'>,
+  execution: Omit<Execution, 'berth' | 'request' | 'resultSchema'>,
   error: BerthError,
 ): Executed => {
   const waitedMs = core.clock.monotonicMs() - execution.receivedMs

@@ -87,7 +87,9 @@ const execute = async (core: Core, queued: QueuedRun, { abort, feed }: ActiveRun
     await waitForPlace(core.clock, ticket, { maxMs: null, signal })
     const begun = { ...stored, berthId: berth.id, run: begin(stored.run, core.clock.now()) }
     if (!(await settleLeased(core, begun))) return null
-    const executed = await executeRun(core, { ...waiting, berth, stored: begun, request: requestOf(core, queued) })
+    const { resultSchema } = queued.request
+    const request = requestOf(core, queued)
+    const executed = await executeRun(core, { ...waiting, berth, stored: begun, request, resultSchema })
     return executed.error === null ? executed : await giveUpOrBack(core, queued, executed)
   } catch (error) {
     if (!isBerthError(error)) throw error

@@ -40,7 +40,9 @@ export const runNow = async (core: Core, options: RunOptions): Promise<RunAnswer
     if (replay !== null) return replay
     const feed = options.onEvent === undefined ? null : createRunFeed(run, limits.maxOutputBytes)
     const { requestId } = options
-    return await inHand(core, options, { execution: { stored, berth, request, requestId, receivedMs, feed }, ticket })
+    const { resultSchema } = options.request
+    const execution = { stored, berth, request, resultSchema, requestId, receivedMs, feed }
+    return await inHand(core, options, { execution, ticket })
   } finally {
     ticket.release()
   }

@@ -187,6 +187,13 @@ export const errorTable = {
     'The result cannot be sent as JSON',
     'Return plain JSON values; `error` names the place.',
   ),
+  result_mismatch: entry(
+    200,
+    'user',
+    false,
+    'The result does not fit resultSchema',
+    'Return what the schema describes; `detail` names the place.',
+  ),
   exited: entry(200, 'user', false, 'The code ended the process', 'Return a value; do not call exit.'),
   crashed: entry(
     200,

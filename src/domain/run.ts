@@ -3,11 +3,12 @@ import { type ErrorCode, errorTable } from './errors.ts'
 import { fileNameSchema } from './file-name.ts'
 import { runIdSchema } from './ids.ts'
 import { MAX_TIMEOUT_MS } from './limits.ts'
+import { jsonSchemaField } from './result-schema.ts'
 
 export const languageSchema = z.enum(['python', 'typescript'])
 export type Language = z.infer<typeof languageSchema>
 
-/** `default` is the analytics profile; `evaluator` is JSON in, JSON out, 2 s, and its result must be JSON. */
+/** `default` is the analytics profile; `evaluator` is JSON in, JSON out: at most 2 s and 128 MiB, no files, no artifacts, a result that is JSON. */
 export const profileSchema = z.enum(['default', 'evaluator'])
 export type Profile = z.infer<typeof profileSchema>
 
@@ -24,6 +25,8 @@ export const runRequestSchema = z
     timeoutMs: z.int().min(1).max(MAX_TIMEOUT_MS).optional(),
     memoryMiB: z.int().min(64).max(10_240).optional(),
     profile: profileSchema.default('default'),
+    /** The main result must fit it, or the run has failed with `result_mismatch`. */
+    resultSchema: jsonSchemaField.optional(),
   })
   .readonly()
 export type RunRequest = z.infer<typeof runRequestSchema>

@@ -1,24 +1,11 @@
 import type { z } from 'zod'
 import type { FieldError } from '../domain/errors.ts'
 import { nearestWord } from '../domain/nearest-word.ts'
+import { pointerOf, shown } from '../domain/shown.ts'
 
 type Issue = z.core.$ZodIssue
 
-const MAX_SHOWN = 60
-
-/** A value as a short piece of JSON, for "got …". */
-export const shown = (value: unknown): string => {
-  if (value === undefined) return 'nothing'
-  if (Array.isArray(value)) return `a list of ${value.length}`
-  if (typeof value === 'object' && value !== null) return 'an object'
-  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, MAX_SHOWN) : value)
-  return typeof value === 'string' && value.length > MAX_SHOWN ? `${text}… (${value.length} characters)` : text
-}
-
-const escapePointer = (part: PropertyKey): string => String(part).replaceAll('~', '~0').replaceAll('/', '~1')
-
-export const pointerOf = (path: readonly PropertyKey[]): string =>
-  path.map((part) => `/${escapePointer(part)}`).join('')
+const MAX_KEY = 60
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown => {
   let value = input
@@ -84,7 +71,7 @@ export const describeIssue = (issue: Issue, input: unknown, fields: readonly str
 }
 
 const unknownField = (path: readonly PropertyKey[], key: string, fields: readonly string[]): FieldError => {
-  const near = path.length === 0 ? nearestWord(key.slice(0, MAX_SHOWN), fields) : null
+  const near = path.length === 0 ? nearestWord(key.slice(0, MAX_KEY), fields) : null
   const hint = near === null ? 'take it out' : `did you mean ${JSON.stringify(near)}?`
-  return { pointer: pointerOf([...path, key.slice(0, MAX_SHOWN)]), detail: `there is no such field; ${hint}` }
+  return { pointer: pointerOf([...path, key.slice(0, MAX_KEY)]), detail: `there is no such field; ${hint}` }
 }

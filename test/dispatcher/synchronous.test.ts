@@ -148,7 +148,7 @@ test('a run of a known tenant reads nothing from the store', async () => {
   expect(asked).toEqual([])
 })
 
-test('the evaluator profile gets two seconds and little memory unless it asks for other', async () => {
+test('the evaluator profile gets two seconds and little memory unless it asks for less', async () => {
   await using site = await openDispatchSite()
 
   await site.dispatcher.run(ask({ request: python({ profile: 'evaluator' }) }))
