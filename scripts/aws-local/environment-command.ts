@@ -38,7 +38,7 @@ export const environmentCommand = (
   command: readonly string[] | null,
   addresses: readonly string[],
 ): { program: string; args: readonly string[] } => {
-  const handler = command?.[0] ?? image.handler
+  const handler = (image.takesCommand ? command?.[0] : undefined) ?? image.handler
   const runtime = [hasOwnFolders ? RUNTIME_PYTHON : OWN_PYTHON, '-m', 'awslambdaric', handler]
   const words = hasOwnFolders
     ? [...DIES_WITH_PARENT, ...OWN_NAMESPACES, 'sh', '-c', PRIVATE_FOLDERS, 'sh', ROOT, ...WITHOUT_RIGHTS]

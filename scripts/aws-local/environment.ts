@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FunctionRun } from './function-run.ts'
 import { environmentCommand, hasOwnFolders } from './environment-command.ts'
-import type { RunnerImage } from './images.ts'
+import { IMAGE_PATH, type RunnerImage } from './images.ts'
 
 /** What the emulator of the runtime interface answered, not yet as Lambda would put it. */
 export interface RawAnswer {
@@ -139,9 +139,8 @@ const variablesOf = (run: FunctionRun, image: RunnerImage, endpoint: string): Re
   TZ: ':UTC',
   PYTHONDONTWRITEBYTECODE: '1',
   MPLBACKEND: 'Agg',
-  ...image.variables,
   ...run.environment,
-  PATH: image.path,
+  PATH: IMAGE_PATH,
   PYTHONPATH: image.folder,
   LAMBDA_TASK_ROOT: image.folder,
   AWS_ENDPOINT_URL: endpoint,

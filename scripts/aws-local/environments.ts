@@ -37,6 +37,15 @@ const DEFAULTS = { maxEnvironments: 16, idleMs: 60_000, maxAgeMs: 50 * 60_000 }
 const keyOf = (run: FunctionRun, image: RunnerImage, tenant: string | null): string =>
   JSON.stringify([run.functionArn, run.version, run.revisionId, run.resolvedImageUri, image.folder, tenant])
 
+/** Ends what was started, or nothing if it never came up; who asked for it has the error. */
+const dispose = async (started: Promise<Environment>): Promise<void> => {
+  try {
+    await (await started)[Symbol.asyncDispose]()
+  } catch {
+    return
+  }
+}
+
 export const createEnvironments = (endpoint: () => string, given: EnvironmentOptions = {}): Environments => {
   const options = { ...DEFAULTS, ...given }
   const idle = new Set<Idle>()
@@ -44,14 +53,6 @@ export const createEnvironments = (endpoint: () => string, given: EnvironmentOpt
   const ending = new Set<Promise<void>>()
   const waiting: (() => void)[] = []
   let isClosed = false
-
-  const dispose = async (started: Promise<Environment>): Promise<void> => {
-    try {
-      await (await started)[Symbol.asyncDispose]()
-    } catch {
-      // It never came up, so there is nothing to end; who asked for it has the error.
-    }
-  }
 
   const end = async (started: Promise<Environment>): Promise<void> => {
     alive.delete(started)

@@ -1,37 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ROOT, RUNNER_IMAGE } from './paths.ts'
+import { IMAGE_COPIES, ROOT, RUNNER_IMAGE } from './paths.ts'
 
-/** What stands for a container image here: a folder with the runner. */
+/** What stands for a container image here: a folder with Python code. */
 export interface RunnerImage {
   readonly folder: string
   /** As `CMD` of the Dockerfile. */
   readonly handler: string
-  /** As `ENV` of the Dockerfile. */
-  readonly variables: Readonly<Record<string, string>>
-  readonly path: string
+  /** Whether a function's own `ImageConfig.Command` goes before `handler`. */
+  readonly takesCommand: boolean
 }
+
+/** What an image holds: the runner, perhaps as another version, or any handler, such as a broken one. */
+export type ImageContent =
+  | { readonly kind: 'runner'; readonly version?: number }
+  /** `source` is a Python module with `handler(event, context)`. */
+  | { readonly kind: 'handler'; readonly source: string }
 
 /** Which folder stands for which digest. */
-export interface Images {
-  /** By `<repository>@sha256:…`. Unknown images are the runner of this checkout. */
+export interface Images extends AsyncDisposable {
+  /** By `<repository>@sha256:…`. An image that nobody described is the runner of this checkout. */
   of(imageUri: string): RunnerImage
-  register(digest: string, image: RunnerImage): void
+  register(digest: string, content: ImageContent): Promise<void>
 }
 
-const NODE_FOLDER = join(ROOT, 'node_modules', 'node', 'bin')
+const OWN: RunnerImage = { folder: RUNNER_IMAGE, handler: 'berth_runner.handler.handler', takesCommand: true }
 
-export const runnerImageAt = (folder: string = RUNNER_IMAGE): RunnerImage => ({
-  folder,
-  handler: 'berth_runner.handler.handler',
-  variables: {},
-  path: `${NODE_FOLDER}:/usr/bin:/bin`,
-})
+/** The search path of every environment: Node as in the image, and the system. */
+export const IMAGE_PATH = `${join(ROOT, 'node_modules', 'node', 'bin')}:/usr/bin:/bin`
 
 export const createImages = (): Images => {
   const byDigest = new Map<string, RunnerImage>()
-  const own = runnerImageAt()
+  const folders: string[] = []
+
+  const newFolder = async (): Promise<string> => {
+    const folder = join(IMAGE_COPIES, randomUUID())
+    folders.push(folder)
+    await mkdir(folder, { recursive: true, mode: 0o755 })
+    return folder
+  }
+
+  const make = async (content: ImageContent): Promise<RunnerImage> => {
+    if (content.kind === 'handler') {
+      const folder = await newFolder()
+      await writeFile(join(folder, 'handler.py'), content.source, { mode: 0o644 })
+      return { folder, handler: 'handler.handler', takesCommand: false }
+    }
+    if (content.version === undefined) return OWN
+    const folder = await newFolder()
+    await cp(join(RUNNER_IMAGE, 'berth_runner'), join(folder, 'berth_runner'), { recursive: true })
+    await writeFile(join(folder, 'VERSION'), `${content.version}\n`, { mode: 0o644 })
+    return { ...OWN, folder }
+  }
+
   return {
-    of: (imageUri) => byDigest.get(imageUri.split('@').at(-1) ?? '') ?? own,
-    register: (digest, image) => void byDigest.set(digest, image),
+    of: (imageUri) => byDigest.get(imageUri.split('@').at(-1) ?? '') ?? OWN,
+    async register(digest, content) {
+      byDigest.set(digest, await make(content))
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })))
+    },
   }
 }

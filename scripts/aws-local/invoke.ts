@@ -1,15 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { type Answer, errorAnswer } from './answer.ts'
 import type { Environments } from './environments.ts'
 import type { FunctionRun } from './function-run.ts'
 import type { Images } from './images.ts'
 import { brokenAnswer, type LambdaAnswer, lambdaAnswerOf } from './lambda-answer.ts'
-
-/** An answer of the front. */
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Buffer
-}
 
 export interface InvokeDeps {
   readonly environments: Environments
@@ -24,14 +18,10 @@ const ACCOUNT_CONCURRENCY = 1000
 export const isInvoke = (method: string | undefined, url: string | undefined): boolean =>
   method === 'POST' && INVOKE.test(url ?? '')
 
-export const lambdaError = (status: number, type: string, fields: Readonly<Record<string, string>>): Answer => ({
-  status,
-  headers: { 'content-type': 'application/json', 'x-amzn-errortype': type },
-  body: Buffer.from(JSON.stringify({ Type: 'User', ...fields })),
-})
-
 export const tooLarge = (): Answer =>
-  lambdaError(413, 'RequestTooLargeException', {
+  errorAnswer('lambda', {
+    status: 413,
+    code: 'RequestTooLargeException',
     message: `Request must be smaller than ${MAX_PAYLOAD_BYTES} bytes for the InvokeFunction operation`,
   })
 
@@ -58,9 +48,9 @@ export const createInvoke = ({ environments, images }: InvokeDeps) => {
         : total >= ACCOUNT_CONCURRENCY
           ? 'ConcurrentInvocationLimitExceeded'
           : null
-    return reason === null
-      ? null
-      : lambdaError(429, 'TooManyRequestsException', { Reason: reason, message: 'Rate Exceeded.' })
+    if (reason === null) return null
+    const error = { status: 429, code: 'TooManyRequestsException', message: 'Rate Exceeded.', more: { Reason: reason } }
+    return errorAnswer('lambda', error)
   }
 
   const count = (run: FunctionRun, change: 1 | -1): void => {
@@ -85,7 +75,9 @@ export const createInvoke = ({ environments, images }: InvokeDeps) => {
 const tenantProblem = (run: FunctionRun, headers: IncomingHttpHeaders): Answer | null => {
   const hasTenant = headers['x-amz-tenant-id'] !== undefined
   if (hasTenant === run.isTenantIsolated) return null
-  return lambdaError(400, 'InvalidParameterValueException', {
+  return errorAnswer('lambda', {
+    status: 400,
+    code: 'InvalidParameterValueException',
     message: run.isTenantIsolated
       ? 'The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.'
       : 'The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.',

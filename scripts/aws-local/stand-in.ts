@@ -1,5 +1,8 @@
+import { type Control, createControl, type Switches } from './control.ts'
+import { createControlAnswers } from './control-answers.ts'
 import { startEmulator } from './emulator.ts'
 import { createEnvironments, type EnvironmentOptions } from './environments.ts'
+import { createFaults } from './faults.ts'
 import { startFront } from './front.ts'
 import { createImages, type Images } from './images.ts'
 import { createInvoke } from './invoke.ts'
@@ -10,6 +13,9 @@ export interface StandInOptions extends EnvironmentOptions {
   readonly region?: string
   /** Whether policies and signatures are enforced. @default true */
   readonly isEnforcing?: boolean
+  /** Of the address that everything speaks to. @default 0, any free one */
+  readonly port?: number
+  readonly switches?: Partial<Switches>
 }
 
 export interface StandIn extends AsyncDisposable {
@@ -18,6 +24,7 @@ export interface StandIn extends AsyncDisposable {
   /** Of the account's root, whom nothing is denied. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   readonly images: Images
+  readonly control: Control
   environments(): number
   emulatorLog(): string
 }
@@ -29,11 +36,22 @@ export const startStandIn = async (options: StandInOptions = {}): Promise<StandI
   const region = options.region ?? 'eu-central-1'
   await using parts = new AsyncDisposableStack()
   const emulator = parts.use(await startEmulator({ region, isEnforcing: options.isEnforcing ?? true }))
-  const images = createImages()
+  const images = parts.use(createImages())
   let endpoint = ''
   const environments = parts.use(createEnvironments(() => endpoint, options))
+  const faults = createFaults()
+  const requests = new Map<string, number>()
+  const control = createControl({ emulatorPort: emulator.port, region, faults, requests })
+  if (options.switches !== undefined) await control.set(options.switches)
   const front = parts.use(
-    await startFront({ emulatorPort: emulator.port, invoke: createInvoke({ environments, images }) }),
+    await startFront({
+      emulatorPort: emulator.port,
+      ...(options.port !== undefined && { port: options.port }),
+      faults,
+      requests,
+      invoke: createInvoke({ environments, images }),
+      control: createControlAnswers(control),
+    }),
   )
   endpoint = front.endpoint
   const owned = parts.move()
@@ -42,6 +60,7 @@ export const startStandIn = async (options: StandInOptions = {}): Promise<StandI
     region,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     images,
+    control,
     environments: environments.count,
     emulatorLog: emulator.log,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

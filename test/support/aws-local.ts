@@ -1,5 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { CreateRepositoryCommand, ECRClient, PutImageCommand } from '@aws-sdk/client-ecr'
+import { randomUUID } from 'node:crypto'
+import {
+  CreateRepositoryCommand,
+  ECRClient,
+  PutImageCommand,
+  RepositoryAlreadyExistsException,
+} from '@aws-sdk/client-ecr'
+import type { ImageContent } from '../../scripts/aws-local/images.ts'
+import type { Control } from '../../scripts/aws-local/control.ts'
 import { type StandIn, type StandInOptions, startStandIn } from '../../scripts/aws-local/stand-in.ts'
 
 export interface AwsLocal extends AsyncDisposable {
@@ -12,8 +19,13 @@ export interface AwsLocal extends AsyncDisposable {
   readonly client: { endpoint: string; region: string; credentials: AwsLocal['credentials'] }
   /** Variables for child processes. */
   readonly env: Readonly<Record<string, string>>
-  /** Pushes an image that is the runner of this checkout; returns `<repository>@sha256:…`. The repository is made if need be. */
-  image(tag: string, repository?: string): Promise<string>
+  /**
+   * Pushes an image, the runner of this checkout unless `content` says otherwise; returns `<repository>@sha256:…`. The repository
+   * is made if need be.
+   */
+  image(tag: string, content?: ImageContent, repository?: string): Promise<string>
+  /** Delays, limits, faults, states. */
+  readonly control: Control
   readonly standIn: StandIn
 }
 
@@ -22,6 +34,7 @@ export const startAwsLocal = async (options: StandInOptions = {}): Promise<AwsLo
   const standIn = await startStandIn(options)
   const { endpoint, region, credentials } = standIn
   const client = { endpoint, region, credentials }
+  const ecr = new ECRClient(client)
   return {
     endpoint,
     region,
@@ -35,23 +48,28 @@ export const startAwsLocal = async (options: StandInOptions = {}): Promise<AwsLo
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
     },
-    image: (tag, repository = 'berth') => pushImage(new ECRClient(client), repository, tag),
+    async image(tag, content = { kind: 'runner' }, repository = 'berth') {
+      const uri = await pushImage(ecr, repository, tag)
+      await standIn.images.register(uri.split('@').at(-1) ?? '', content)
+      return uri
+    },
+    control: standIn.control,
     standIn,
-    [Symbol.asyncDispose]: () => standIn[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      ecr.destroy()
+      await standIn[Symbol.asyncDispose]()
+    },
   }
 }
 
 const pushImage = async (ecr: ECRClient, repositoryName: string, imageTag: string): Promise<string> => {
-  const created = await ecr.send(new CreateRepositoryCommand({ repositoryName })).catch((error: Error) => {
-    if (error.name !== 'RepositoryAlreadyExistsException') throw error
-    return null
-  })
-  const imageManifest = JSON.stringify({ schemaVersion: 2, config: { digest: digestOf(randomUUID()) }, layers: [] })
-  const pushed = await ecr.send(new PutImageCommand({ repositoryName, imageTag, imageManifest }))
-  const account = created?.repository?.registryId ?? pushed.image?.registryId
-  const repository = `${account}.dkr.ecr.${await ecr.config.region()}.amazonaws.com/${repositoryName}`
-  ecr.destroy()
-  return `${repository}@${pushed.image?.imageId?.imageDigest}`
+  try {
+    await ecr.send(new CreateRepositoryCommand({ repositoryName }))
+  } catch (error) {
+    if (!(error instanceof RepositoryAlreadyExistsException)) throw error
+  }
+  const imageManifest = JSON.stringify({ schemaVersion: 2, config: { digest: `sha256:${randomUUID()}` }, layers: [] })
+  const { image } = await ecr.send(new PutImageCommand({ repositoryName, imageTag, imageManifest }))
+  const registry = `${image?.registryId}.dkr.ecr.${await ecr.config.region()}.amazonaws.com`
+  return `${registry}/${repositoryName}@${image?.imageId?.imageDigest}`
 }
-
-const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
