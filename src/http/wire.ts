@@ -154,10 +154,19 @@ export const reconcileReportWire = z
     tenants: z.int(),
     findings: z.array(
       z.object({
-        kind: z.enum(['orphan', 'missing', 'half_made', 'half_deleted', 'unowned', 'no_berth']),
+        kind: z.enum([
+          'orphan',
+          'missing',
+          'half_made',
+          'half_deleted',
+          'unowned',
+          'no_berth',
+          'not_suspended',
+          'not_resumed',
+        ]),
         berthId: berthIdSchema.nullable(),
         tenantId: tenantIdSchema.nullable(),
-        action: z.enum(['destroy', 'provision', 'deprovision', 'wait']),
+        action: z.enum(['destroy', 'provision', 'deprovision', 'wait', 'suspend', 'resume']),
         done: z.boolean(),
         error: z.string().nullable(),
       }),

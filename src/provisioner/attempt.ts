@@ -4,9 +4,6 @@ import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { Berth } from '../domain/tenant.ts'
 import type { ProvisionerDeps } from './provisioner.ts'
 
-const BACKOFF_BASE_MS = 500
-const BACKOFF_MAX_MS = 60_000
-
 export type LeasedBerth = Berth & { readonly attempts: number }
 
 export interface AttemptDeps extends ProvisionerDeps {
@@ -21,7 +18,7 @@ interface Attempt {
   readonly signal: AbortSignal
 }
 
-type Settings = { readonly maxAttempts: number; readonly attemptTimeoutMs: number }
+type Settings = Readonly<Record<'maxAttempts' | 'attemptTimeoutMs' | 'retryBaseMs' | 'retryMaxMs', number>>
 
 /** Brings one leased berth to its next state, or says why not and when to try again. */
 export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, signal }: Attempt): Promise<void> => {
@@ -32,6 +29,7 @@ export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, si
       step(deps, berth, inner),
     )
     await settle(deps, berth, outcome)
+    if (outcome.kind === 'ready') await suspendIfTold(deps, berth, signal)
     const code = outcome.kind === 'ready' ? 'berth.ready' : 'berth.destroyed'
     emit(deps, berth, { code, level: 'info', detail: { durationMs: deps.clock.monotonicMs() - startedMs } })
   } catch (error) {
@@ -43,11 +41,25 @@ export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, si
 type Outcome = Parameters<ProvisionerDeps['store']['berths']['settle']>[2]
 
 const make = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<Outcome> => {
-  await deps.berths.create(berth.id, { signal })
+  await deps.berths.create(berth.id, { signal, waiting: berth.tenantId !== null })
+  // It was lost while its tenant was suspended: what is left of it must work for the self-test. Runs are refused all the while.
+  if (await isSuspended(deps, berth)) await deps.berths.resume(berth.id, { signal })
   const report = await deps.fleet.selfTest(berth.id, { signal })
   if (!report.passed) throw new BerthError('provisioning_failed', `self-test failed: ${failedChecks(report.checks)}`)
   return { kind: 'ready', runnerVersion: report.runnerVersion, image: report.image, now: deps.clock.now() }
 }
+
+/** Whoever suspended the tenant found no ready berth. Reconcile does it when this fails. */
+const suspendIfTold = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<void> => {
+  try {
+    if (await isSuspended(deps, berth)) await deps.berths.suspend(berth.id, { signal })
+  } catch (error) {
+    emit(deps, berth, { code: 'berth.not_suspended', level: 'error', error })
+  }
+}
+
+const isSuspended = async ({ store }: AttemptDeps, { tenantId }: LeasedBerth): Promise<boolean> =>
+  tenantId !== null && (await store.tenants.find(tenantId))?.state === 'suspended'
 
 const failedChecks = (checks: readonly { name: string; passed: boolean; detail: string }[]): string =>
   checks.flatMap(({ name, passed, detail }) => (passed ? [] : [`${name} (${detail})`])).join(', ')
@@ -85,7 +97,8 @@ const settleFailure = async (
     return
   }
   const fraction = fractionOf(deps.ids.secret())
-  const delayMs = backoffMs({ attempt: berth.attempts, baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MAX_MS, fraction })
+  const { retryBaseMs: baseMs, retryMaxMs: maxMs } = settings
+  const delayMs = backoffMs({ attempt: berth.attempts, baseMs, maxMs, fraction })
   const nextAttemptAt = new Date(deps.clock.now().getTime() + delayMs)
   await deps.store.berths.settle(berth.id, deps.owner, { kind: 'retry', error: reason, nextAttemptAt })
   emit(deps, berth, { code: 'berth.retry', level: exhausted ? 'error' : 'warn', detail: { ...detail, delayMs }, error })

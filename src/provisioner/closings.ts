@@ -4,7 +4,7 @@ import type { Tenant } from '../domain/tenant.ts'
 import { type BerthLookup, whyClosed } from './berth-lookup.ts'
 import type { ClosedListener, Provisioner, ProvisionerDeps } from './provisioner.ts'
 
-interface Closings extends Pick<Provisioner, 'onClosed' | 'findClosed'> {
+export interface Closings extends Pick<Provisioner, 'onClosed' | 'findClosed'> {
   /** This process has changed the tenant's state. */
   readonly changed: (tenant: Tenant) => void
 }

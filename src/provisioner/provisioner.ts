@@ -1,6 +1,6 @@
 import type { BerthId, TenantId } from '../domain/ids.ts'
 import type { Berths } from '../domain/ports/berths.ts'
-import { BerthError } from '../domain/errors.ts'
+import type { BerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
@@ -12,6 +12,7 @@ import { createBerthWork } from './berth-work.ts'
 import { createClosings } from './closings.ts'
 import { reconcile } from './reconcile.ts'
 import { createSignUps } from './sign-ups.ts'
+import { createSuspension } from './suspension.ts'
 
 export interface ProvisionerDeps {
   readonly store: Pick<Store, 'tenants' | 'berths'>
@@ -45,6 +46,10 @@ export interface ProvisionerOptions {
   readonly lookupTtlMs?: number
   /** A try to make or destroy a berth that takes longer counts as failed. @default 300000 */
   readonly attemptTimeoutMs?: number
+  /** Bound of the pause after the first failed try; it doubles with each. @default 500 */
+  readonly retryBaseMs?: number
+  /** No pause is longer. @default 60000 */
+  readonly retryMaxMs?: number
 }
 
 /** By Berth's own id, or by what the identity provider calls the tenant. */
@@ -57,16 +62,27 @@ export interface TenantBerth {
 
 export type ClosedListener = (tenantId: TenantId, why: BerthError) => void
 
+type GapKind =
+  | 'orphan'
+  | 'missing'
+  | 'half_made'
+  | 'half_deleted'
+  | 'unowned'
+  | 'no_berth'
+  | 'not_suspended'
+  | 'not_resumed'
+
 export type ReconcileFinding = {
   /**
    * orphan: resources that no row owns · missing: a ready berth without resources · half_made: a berth that failed or is incomplete ·
-   * half_deleted: a deletion that has not ended · unowned: a ready berth of a deleted tenant · no_berth: an active tenant without a berth
+   * half_deleted: a deletion that has not ended · unowned: a ready berth of a deleted tenant · no_berth: an active tenant without a berth ·
+   * not_suspended: a suspended tenant whose function or role still works · not_resumed: an active tenant whose function or role does not
    */
-  readonly kind: 'orphan' | 'missing' | 'half_made' | 'half_deleted' | 'unowned' | 'no_berth'
+  readonly kind: GapKind
   readonly berthId: BerthId | null
   readonly tenantId: TenantId | null
   /** What closes the gap. */
-  readonly action: 'destroy' | 'provision' | 'deprovision' | 'wait'
+  readonly action: 'destroy' | 'provision' | 'deprovision' | 'wait' | 'suspend' | 'resume'
   /** False in a dry run and when the action failed. */
   readonly done: boolean
   readonly error: string | null
@@ -97,9 +113,12 @@ export interface Provisioner {
   onClosed(listener: ClosedListener): void
   /** Which of these may not run any more, and why; whatever process closed them. Fresh from the store. */
   findClosed(tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, BerthError>>
-  /** @throws {BerthError} not_found, conflict */
+  /**
+   * The row first, so that runs are refused at once; then the berth's function and credentials. When the latter fails the tenant stays
+   * suspended, and repeating it, or reconcile, ends it. @throws {BerthError} not_found, conflict, backend_unavailable
+   */
   suspend(tenantId: TenantId): Promise<Tenant>
-  /** @throws {BerthError} not_found, conflict */
+  /** The berth first, then the row. @throws {BerthError} not_found, conflict, backend_unavailable */
   resume(tenantId: TenantId): Promise<Tenant>
   /** Compares rows with resources. Changes nothing unless `apply`. */
   reconcile(options: {
@@ -120,6 +139,8 @@ const defaults = {
   readyWaitMs: 20_000,
   lookupTtlMs: 5000,
   attemptTimeoutMs: 300_000,
+  retryBaseMs: 500,
+  retryMaxMs: 60_000,
 }
 
 /** @throws {BerthError} never by itself; its methods do */
@@ -129,13 +150,7 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
   const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
   const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged }, settings)
   const closings = createClosings(deps.store, lookup)
-  const setSuspended = async (tenantId: TenantId, suspended: boolean): Promise<Tenant> => {
-    const tenant = await deps.store.tenants.setSuspended(tenantId, suspended)
-    if (tenant === null) throw await whyNotSuspended(deps.store, tenantId)
-    closings.changed(tenant)
-    deps.events.emit({ code: suspended ? 'tenant.suspended' : 'tenant.resumed', level: 'info', tenantId })
-    return tenant
-  }
+  const suspension = createSuspension({ ...deps, closings })
   return {
     signUp: signUps.signUp,
     requestDeletion: async (externalId, event) => {
@@ -147,8 +162,8 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
     ensureBerth: lookup.ensureBerth,
     onClosed: closings.onClosed,
     findClosed: closings.findClosed,
-    suspend: (tenantId) => setSuspended(tenantId, true),
-    resume: (tenantId) => setSuspended(tenantId, false),
+    suspend: suspension.suspend,
+    resume: suspension.resume,
     reconcile: async (request) => {
       const report = await reconcile({ ...deps, signUp: signUps.signUp }, request)
       if (request.apply) work.wake()
@@ -156,10 +171,4 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
     },
     start: work.start,
   }
-}
-
-const whyNotSuspended = async (store: ProvisionerDeps['store'], tenantId: TenantId): Promise<BerthError> => {
-  const tenant = await store.tenants.find(tenantId)
-  if (tenant === null) return new BerthError('not_found', 'there is no tenant of that id')
-  return new BerthError('conflict', `expected an active or suspended tenant, got one that is ${tenant.state}`)
 }

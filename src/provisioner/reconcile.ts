@@ -28,15 +28,17 @@ export const reconcile = async (deps: Deps, request: Request): Promise<Reconcile
     const ids = { berthId: gap.berthId ?? undefined, tenantId: gap.tenantId ?? undefined }
     deps.events.emit({ code: 'reconcile.found', level: 'warn', ...ids, detail: { kind, action, done } })
   }
-  for await (const { berthId } of deps.berths.list(request)) {
+  const whole = new Set<BerthId>()
+  for await (const { berthId, partial } of deps.berths.list(request)) {
     counts.resources += 1
+    if (!partial) whole.add(berthId)
     const gap = gapOfResource(berthId, await deps.store.berths.find(berthId))
     if (gap !== null) await report(gap)
   }
   for await (const row of rowsOf((cursor) => deps.store.berths.list({ cursor, limit: PAGE, states: null }))) {
     request.signal.throwIfAborted()
     counts.rows += row.state === 'deleted' ? 0 : 1
-    const gap = await gapOfRow(deps, row, request.signal)
+    const gap = await gapOfRow(deps, row, { signal: request.signal, isListedWhole: whole.has(row.id) })
     if (gap !== null) await report(gap)
   }
   for await (const tenant of rowsOf((cursor) => deps.store.tenants.list({ cursor, limit: PAGE, state: 'active' }))) {
@@ -64,18 +66,48 @@ const gapOfResource = (berthId: BerthId, row: Berth | null): Gap | null =>
 
 const noBerth = (tenant: Tenant): Gap => ({ kind: 'no_berth', berthId: null, tenantId: tenant.id, action: 'provision' })
 
-const gapOfRow = async (deps: Deps, row: Berth, signal: AbortSignal): Promise<Gap | null> => {
+const gapOfRow = async (
+  deps: Deps,
+  row: Berth,
+  { signal, isListedWhole }: { signal: AbortSignal; isListedWhole: boolean },
+): Promise<Gap | null> => {
   if (row.state === 'deleted' || row.backend !== deps.berths.backend) return null
   const ids = { berthId: row.id, tenantId: row.tenantId }
   if (row.state === 'deprovisioning') return { kind: 'half_deleted', ...ids, action: 'wait' }
   if (await isDisowned(deps, row.tenantId)) return { kind: 'unowned', ...ids, action: 'deprovision' }
   if (row.state === 'failed') return { kind: 'half_made', ...ids, action: 'provision' }
   if (row.state === 'provisioning') return { kind: 'half_made', ...ids, action: 'wait' }
-  // Asked one by one, because a listing may lag behind.
-  const resources = await deps.berths.find(row.id, { signal })
+  // A listing may lag behind, so nothing is called missing for its sake.
+  const resources = isListedWhole ? { partial: false } : await deps.berths.find(row.id, { signal })
   if (resources === null) return { kind: 'missing', ...ids, action: 'provision' }
-  return resources.partial ? { kind: 'half_made', ...ids, action: 'provision' } : null
+  if (resources.partial) return { kind: 'half_made', ...ids, action: 'provision' }
+  return gapOfStanding(deps, row, signal)
 }
+
+/** A suspend or resume that was cut off, or that somebody undid by hand. */
+const gapOfStanding = async (deps: Deps, { id, tenantId }: Berth, signal: AbortSignal): Promise<Gap | null> => {
+  const standing = await deps.berths.standing(id, { signal })
+  const ids = { berthId: id, tenantId }
+  switch (standing) {
+    case 'nothing_to_suspend':
+      return null
+    case 'absent':
+      return { kind: 'missing', ...ids, action: 'provision' }
+    case 'running':
+      return (await isSuspended(deps, tenantId)) ? { kind: 'not_suspended', ...ids, action: 'suspend' } : null
+    case 'half_suspended':
+      return (await isSuspended(deps, tenantId))
+        ? { kind: 'not_suspended', ...ids, action: 'suspend' }
+        : { kind: 'not_resumed', ...ids, action: 'resume' }
+    case 'suspended':
+      return (await isSuspended(deps, tenantId)) ? null : { kind: 'not_resumed', ...ids, action: 'resume' }
+    default:
+      return standing satisfies never
+  }
+}
+
+const isSuspended = async (deps: Deps, tenantId: TenantId | null): Promise<boolean> =>
+  tenantId !== null && (await deps.store.tenants.find(tenantId))?.state === 'suspended'
 
 const isDisowned = async (deps: Deps, tenantId: TenantId | null): Promise<boolean> => {
   if (tenantId === null) return false
@@ -98,8 +130,8 @@ const close = async (deps: Deps, request: Request, gap: Gap): Promise<Pick<Recon
 const act = async (deps: Deps, { action, berthId, tenantId }: Gap, signal: AbortSignal): Promise<boolean> => {
   if (action === 'wait') return false
   if (berthId === null) return tenantId !== null && signUpAgain(deps, tenantId)
-  if (action === 'destroy') {
-    await deps.berths.destroy(berthId, { signal })
+  if (action === 'destroy' || action === 'suspend' || action === 'resume') {
+    await deps.berths[action](berthId, { signal })
     return true
   }
   const row = await deps.store.berths.find(berthId)

@@ -2,7 +2,6 @@ import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { ListRolesCommand } from '@aws-sdk/client-iam'
 import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
-import { awsError } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { pacedCall, type PacedCall } from '../../aws/paced-call.ts'
 import { type BerthId, berthIdSchema } from '../../domain/ids.ts'
@@ -10,6 +9,7 @@ import type { BerthResources } from '../../domain/ports/berths.ts'
 import { BERTHS_PREFIX, berthIdOf, logGroupOf, rolePathOf } from './names.ts'
 import type { StackCalls } from './stack-calls.ts'
 import type { Asked } from './stack-reads.ts'
+import { s3Call } from './s3-call.ts'
 import { livingStatuses, phaseOf } from './stack-status.ts'
 
 type Part = 'stack' | 'function' | 'role' | 'logGroup' | 'objects'
@@ -106,18 +106,17 @@ async function* logGroupsOf(cell: Cell, asked: Asked): AsyncIterable<Sighting> {
     for (const { logGroupName = '' } of logGroups) yield { berthId: idOrNull(logGroupName.slice(prefix.length)) }
 }
 
-async function* prefixesOf({ name, foundation, clients }: Cell, signal: AbortSignal): AsyncIterable<Sighting> {
+async function* prefixesOf(cell: Cell, signal: AbortSignal): AsyncIterable<Sighting> {
   for (let token: string | undefined; ;) {
     const command = new ListObjectsV2Command({
-      Bucket: foundation.bucket,
+      Bucket: cell.foundation.bucket,
       Prefix: BERTHS_PREFIX,
       Delimiter: '/',
       ContinuationToken: token,
     })
-    const page = await clients.s3.send(command, { abortSignal: signal }).catch((error: unknown) => {
-      signal.throwIfAborted()
-      throw awsError(error, { cell: name, operation: 'ListObjectsV2' })
-    })
+    const page = await s3Call(cell, { operation: 'ListObjectsV2', signal }, (options) =>
+      cell.clients.s3.send(command, options),
+    )
     for (const { Prefix = '' } of page.CommonPrefixes ?? [])
       yield { berthId: idOrNull(Prefix.slice(BERTHS_PREFIX.length, -1)) }
     if (page.IsTruncated !== true) return

@@ -1,7 +1,7 @@
 import {
   DeleteFunctionConcurrencyCommand,
   PutFunctionConcurrencyCommand,
-  UpdateFunctionConfigurationCommand,
+  UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda'
 import { isBusy, isNotFound } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
@@ -72,11 +72,12 @@ const unlessGone = async (work: () => Promise<void>): Promise<void> => {
   }
 }
 
-// A change of the configuration makes Lambda start new environments; the description is the one setting that means nothing else.
+// Lambda starts new environments after an update, also one to the same image, and the server needs no further right for it.
 const replaceEnvironments = async (parts: StandingParts, berthId: BerthId, asked: Asked): Promise<void> => {
-  const Description = `Runs the code of one tenant. Resumed ${parts.clock.now().toISOString()}.`
-  await onceNotBusy(parts, { berthId, operation: 'UpdateFunctionConfiguration' }, asked, (FunctionName, options) =>
-    parts.cell.clients.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Description }), options),
+  const { image = null } = (await lookAtFunction(parts.cell, berthId, asked)) ?? {}
+  if (image === null) return
+  await onceNotBusy(parts, { berthId, operation: 'UpdateFunctionCode' }, asked, (FunctionName, options) =>
+    parts.cell.clients.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ImageUri: image }), options),
   )
   while ((await lookAtFunction(parts.cell, berthId, asked))?.updating === true)
     await parts.clock.sleep(BUSY_POLL_MS, asked.signal)

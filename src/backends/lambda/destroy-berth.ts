@@ -3,10 +3,10 @@ import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { DestroyReport } from '../../domain/ports/berths.ts'
 import type { Cell } from '../../aws/cell.ts'
-import { awsError } from '../../aws/aws-errors.ts'
 import { isLogGroupThere, isRoleThere, lookAtFunction } from './berth-parts.ts'
-import { destroyObjects, type ObjectCounts } from './destroy-objects.ts'
-import { logGroupOf, prefixOf } from './names.ts'
+import { filesPrefixOf, logGroupOf, prefixOf, runsPrefixOf } from './names.ts'
+import { s3Call } from './s3-call.ts'
+import { emptyPrefix } from './s3-empty.ts'
 import type { Asked } from './stack-reads.ts'
 import { deleteLeftovers, type Leftovers } from './stack-leftovers.ts'
 import { removeStack, type StackParts } from './stack-removal.ts'
@@ -20,10 +20,31 @@ export const destroyBerth = async (parts: StackParts, berthId: BerthId, asked: A
   const stack = await calls.describe(calls.named(berthId), asked)
   if (stack !== null) await removeStack(parts, { berthId, stack }, asked)
   const leftovers = await deleteLeftovers(cell, berthId, asked)
-  const objects = await destroyObjects(cell, berthId, asked.signal)
+  const objects = await deleteObjects(cell, berthId, asked)
   const verifiedAbsent = await verifyAbsent(parts, berthId, asked)
   const deleted = deletedOf(cell, berthId, { stacks: stack === null ? 0 : 1, leftovers, objects })
   return { deleted, verifiedAbsent }
+}
+
+interface ObjectCounts {
+  /** What a reader could see. */
+  readonly file: number
+  readonly artifact: number
+  /** All versions of these and of whatever lies beside them, and marks of deletions. */
+  readonly version: number
+  readonly upload: number
+}
+
+const deleteObjects = async (cell: Cell, berthId: BerthId, { signal }: Asked): Promise<ObjectCounts> => {
+  const files = await emptyPrefix(cell, filesPrefixOf(berthId), { signal })
+  const runs = await emptyPrefix(cell, runsPrefixOf(berthId), { signal })
+  const rest = await emptyPrefix(cell, prefixOf(berthId), { signal })
+  return {
+    file: files.objects,
+    artifact: runs.objects,
+    version: files.versions + runs.versions + rest.versions,
+    upload: files.uploads + runs.uploads + rest.uploads,
+  }
 }
 
 const deletedOf = (
@@ -77,12 +98,12 @@ export const hasObjects = async (cell: Cell, berthId: BerthId, signal: AbortSign
     Bucket: cell.foundation.bucket,
     Prefix: prefixOf(berthId),
     MaxKeys: 1,
+    EncodingType: 'url',
   })
-  try {
-    const { Versions = [], DeleteMarkers = [] } = await cell.clients.s3.send(command, { abortSignal: signal })
-    return Versions.length + DeleteMarkers.length > 0
-  } catch (error) {
-    signal.throwIfAborted()
-    throw awsError(error, { cell: cell.name, operation: 'ListObjectVersions' })
-  }
+  const { Versions = [], DeleteMarkers = [] } = await s3Call(
+    cell,
+    { operation: 'ListObjectVersions', signal },
+    (options) => cell.clients.s3.send(command, options),
+  )
+  return Versions.length + DeleteMarkers.length > 0
 }

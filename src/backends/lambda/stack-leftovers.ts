@@ -11,6 +11,7 @@ import { isNotFound } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { pacedCall, type PacedCall } from '../../aws/paced-call.ts'
 import type { BerthId } from '../../domain/ids.ts'
+import { isLogGroupThere, isRoleThere, lookAtFunction } from './berth-parts.ts'
 import { logGroupOf, nameOf } from './names.ts'
 import type { Asked } from './stack-reads.ts'
 
@@ -21,12 +22,22 @@ export interface Leftovers {
   readonly logGroup: number
 }
 
-/** Deletes what is left of a berth whose stack is gone: parts that a stack let go, or that lost their stack. */
-export const deleteLeftovers = async (cell: Cell, berthId: BerthId, asked: Asked): Promise<Leftovers> => ({
-  function: await deleteFunction(cell, berthId, asked),
-  role: await deleteRole(cell, berthId, asked),
-  logGroup: await deleteLogGroup(cell, berthId, asked),
-})
+/**
+ * Deletes what is left of a berth whose stack is gone: parts that a stack let go, or that lost their stack. Looks first: of functions and
+ * roles CloudFormation's role is the master, and the server's own may not be allowed to delete them.
+ */
+export const deleteLeftovers = async (cell: Cell, berthId: BerthId, asked: Asked): Promise<Leftovers> => {
+  const [view, role, logGroup] = await Promise.all([
+    lookAtFunction(cell, berthId, asked),
+    isRoleThere(cell, berthId, asked),
+    isLogGroupThere(cell, berthId, asked),
+  ])
+  return {
+    function: view === null ? 0 : await deleteFunction(cell, berthId, asked),
+    role: role ? await deleteRole(cell, berthId, asked) : 0,
+    logGroup: logGroup ? await deleteLogGroup(cell, berthId, asked) : 0,
+  }
+}
 
 type Where = { readonly cell: Cell; readonly stack: string; readonly asked: Asked }
 
