@@ -57,7 +57,7 @@ export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): 
   const pacer = options.pacer ?? createPacer({ clock, rates: freeRates })
   const cell = await openCell({ name: 'home', region: aws.region, deployment, clients, pacer, signal, ...options })
   const wantedImage = createWantedImage(cell, clock)
-  const image = await aws.image('v1', cell.foundation.repositoryUri.split('/').slice(1).join('/'))
+  const image = await aws.image('v1', undefined, cell.foundation.repositoryUri.split('/').slice(1).join('/'))
   await wantedImage.write({ image, version: 1, fence: 0 }, { signal })
   return { cell, wantedImage, image, [Symbol.asyncDispose]: async () => clients[Symbol.dispose]() }
 }
