@@ -11,6 +11,7 @@ from typing import Any
 from berth_runner import bubblewrap, fork_server, packages, scratch, sweep, tenant_files
 from berth_runner.cgroups import Group, Groups, is_alive, start_time
 from berth_runner.config import SHARED_FOLDERS, Config
+from berth_runner.disk_usage import DiskUsage
 from berth_runner.font_cache import build_font_cache, find_font_cache, needs_font_cache
 from berth_runner.fork_server import Child, ChildLostError, ForkServer
 from berth_runner.levels import Choice
@@ -264,6 +265,7 @@ class Children:
         child.uid = random_uid() if self._choice.own_users else None
         self._signature = scratch.sign(self._config.scratch)
         scratch.make_folder(child.folder, child.uid)
+        child.disk = DiskUsage(child.folder, is_own_disk=self._config.sweep_folders is not None)
         self._entries = scratch.list_entries(self._shared_folders(child))
         return {"folder": str(child.folder), "uid": child.uid, "protected": self._protected()}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from berth_runner import channel, namespaces
 from berth_runner.cgroups import Group
+from berth_runner.disk_usage import DiskUsage
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent)
 
@@ -56,6 +57,7 @@ class Child:
     # Its folder and user where there is no sandbox that brings them.
     folder: Path | None = None
     uid: int | None = None
+    disk: DiskUsage | None = None
     on_closed: list[Callable[[], None]] = field(default_factory=list)
 
     def kill(self) -> None:

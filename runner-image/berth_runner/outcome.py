@@ -47,7 +47,11 @@ def _of_limit(reason: str, limits: dict[str, Any]) -> Outcome:
             "result_too_large",
             f"the result is larger than {limits['maxResultBytes']} bytes",
         ),
-        "disk_limit": ("failed", "disk_limit", f"the code wrote a file of more than {limits['maxDiskBytes']} bytes"),
+        "disk_limit": (
+            "failed",
+            "disk_limit",
+            f"the code wrote more than {limits['maxDiskBytes']} bytes, or too many files",
+        ),
         "out_of_memory": ("crashed", "out_of_memory", f"the code used more than {limits['memoryMiB']} MiB"),
     }
     return outcome(*table[reason])

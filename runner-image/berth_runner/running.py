@@ -16,6 +16,9 @@ _CHUNK = 65_536
 # How long the exit of a killed child may take before we answer without its status.
 _EXIT_PATIENCE_SECONDS = 5.0
 _MEMORY_PERIOD_SECONDS = 0.05
+_DISK_PERIOD_SECONDS = 0.05
+# Counting many files takes a while; it may take this part of our time.
+_DISK_SHARE = 0.05
 _SMALL_BYTES = 4096
 _GATHER_SECONDS = 0.005
 
@@ -84,6 +87,8 @@ class Running:
         self._later(self._limits["timeoutMs"] / 1000, self._on_deadline)
         if self._child.group is None:
             self._later(_MEMORY_PERIOD_SECONDS, self._check_memory)
+        if self._child.disk is not None:
+            self._later(_DISK_PERIOD_SECONDS, self._check_disk)
 
     def _later(self, seconds: float, callback: Callable[[], None]) -> None:
         self._timers.append(self._loop.call_later(seconds, callback))
@@ -142,6 +147,17 @@ class Running:
         else:
             self._later(_MEMORY_PERIOD_SECONDS, self._check_memory)
 
+    def _check_disk(self) -> None:
+        began = time.monotonic()
+        if self._is_disk_over():
+            self.end("disk_limit")
+        else:
+            spent = time.monotonic() - began
+            self._later(max(_DISK_PERIOD_SECONDS, spent / _DISK_SHARE), self._check_disk)
+
+    def _is_disk_over(self) -> bool:
+        return self._child.disk is not None and self._child.disk.is_over(self._limits["maxDiskBytes"])
+
     def _hear_child(self) -> None:
         """Take what the trusted part of the child has said. Its end is closed before code of a tenant runs there."""
         while not self._is_silent:
@@ -170,6 +186,8 @@ class Running:
         self.capture.drain(self._open)
         if self.capture.is_over and reason == "result":
             reason = "output_limit"
+        if reason == "result" and self._is_disk_over():
+            reason = "disk_limit"
         peak, cpu = self._measure()
         if cpu is None or not peak:
             # The child has ended already, so what wait4 says about it is on its way.

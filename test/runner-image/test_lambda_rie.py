@@ -262,3 +262,21 @@ def test_an_event_with_a_tenant_is_refused_where_lambda_keeps_none_apart(berth):
     refusal = berth.invoke({**run_event("1 + 1"), "tenant": "acme"})
 
     assert (refusal["kind"], refusal["code"]) == ("refusal", "malformed_request")
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        "f = open('/tmp/f', 'wb')\n    os.unlink('/tmp/f')",
+        "f = open(f'/tmp/{i}', 'wb')",
+        "f = open(f'locked/{i}', 'wb')",
+    ],
+)
+def test_files_out_of_sight_count_against_the_disk_limit_too(berth, hide):
+    code = (
+        f"import os\nos.mkdir('locked')\nkept = []\nfor i in range(5):\n    {hide}\n"
+        "    f.write(bytes(4_000_000))\n    f.flush()\n    kept.append(f)\nos.chmod('locked', 0)\n'done'"
+    )
+
+    assert berth.run(code)["outcome"]["code"] == "disk_limit"
+    assert main_of(berth.run("1 + 1")) == 2

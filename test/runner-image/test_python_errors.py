@@ -101,6 +101,39 @@ def test_a_memory_error_is_out_of_memory():
     assert ran.error["line"] == 5
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise MemoryError",
+        "raise MemoryError('made up')",
+        "class Full(MemoryError): pass\ndef f():\n    raise Full\nf()",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise MemoryError from e",
+        "e = MemoryError()\ne.__context__ = e\nraise e",
+    ],
+)
+def test_a_memory_error_that_the_code_makes_up_is_the_codes_own(code):
+    ran = run_python(code)
+
+    assert ran.code == "code_raised"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "bytes(10**15)",
+        "[0] * 10**15",
+        "def f():\n    return bytes(10**15)\ntry:\n    f()\nexcept MemoryError:\n    raise",
+        "try:\n    bytes(10**15)\nexcept MemoryError as e:\n    raise MemoryError('told anew') from e",
+        "try:\n    bytes(10**15)\nexcept MemoryError:\n    raise MemoryError('told anew') from None",
+        "import numpy\nnumpy.zeros(10**15)",
+    ],
+)
+def test_a_refusal_of_memory_is_told_apart_from_one_made_up(code):
+    ran = run_python(code)
+
+    assert ran.code == "out_of_memory"
+
+
 def test_a_recursion_error_is_raised_by_the_code_with_a_short_traceback():
     ran = run_python("def f():\n    f()\nf()")
 

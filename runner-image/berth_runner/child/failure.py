@@ -2,6 +2,7 @@
 
 import gc
 import traceback
+from opcode import opmap
 from pathlib import Path, PurePath
 from types import TracebackType
 
@@ -13,7 +14,30 @@ MAX_VALUE = 2_048
 MAX_TRACEBACK = 6_144
 _HARNESS = str(PurePath(__file__).parent)
 
+_RAISE = opmap["RAISE_VARARGS"]
+
 type_name = type.__dict__["__name__"].__get__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether Python or a library was refused memory, here or earlier on the way to this error.
+
+    An error that code makes up itself, with `raise MemoryError`, comes from a line that raises; a refusal never does.
+    """
+    seen: set[int] = set()
+    step: BaseException | None = error if isinstance(error, MemoryError) else None
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        if isinstance(step, MemoryError) and not _is_raised_by_code(step.__traceback__):
+            return True
+        step = step.__cause__ or step.__context__
+    return False
+
+
+def _is_raised_by_code(step: TracebackType | None) -> bool:
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
 
 
 def describe(error: BaseException) -> dict[str, object]:

@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from types import CodeType, CoroutineType, ModuleType
 from typing import Any, TextIO
 
-from berth_runner.child.failure import describe
+from berth_runner.child.failure import describe, is_out_of_memory
 from berth_runner.child.figures import save_open_figures
 from berth_runner.child.frame import encode_json, send_frame
 from berth_runner.child.results import Results
@@ -164,7 +164,7 @@ def _ended_by(error: BaseException) -> _End:
     if isinstance(error, SystemExit):
         return _exited(error)
     told = describe(error)
-    code = "out_of_memory" if isinstance(error, MemoryError) else "code_raised"
+    code = "out_of_memory" if is_out_of_memory(error) else "code_raised"
     return _End(code, f"{told['name']}: {told['value']}"[:500], told)
 
 
