@@ -18,12 +18,13 @@ export const leaseBerths = (
   { lease, limit, now }: Parameters<BerthStore['lease']>[0],
 ): Promise<readonly (Berth & { readonly attempts: number })[]> =>
   database.write(async (db) => {
+    const timeOf = await database.traits.leaseTime(db)
     const due = await db
       .selectFrom('berths')
       .select(['id', 'state'])
       .where('state', 'in', ['provisioning', 'deprovisioning'])
-      .where('next_attempt_at', '<=', now.getTime())
-      .where('lease_until', '<=', now.getTime())
+      .where('next_attempt_at', '<=', timeOf(now))
+      .where('lease_until', '<=', timeOf(now))
       .orderBy(urgency)
       .orderBy('created_at')
       .orderBy('id')
@@ -35,7 +36,7 @@ export const leaseBerths = (
       .updateTable('berths')
       .set((eb) => ({
         lease_owner: lease.owner,
-        lease_until: lease.until.getTime(),
+        lease_until: timeOf(lease.until),
         leased_state: eb.ref('state'),
         attempts: eb('attempts', '+', 1),
       }))
@@ -62,19 +63,20 @@ export const renewBerths = (
 ): Promise<readonly BerthId[]> =>
   database.write(async (db) => {
     if (berthIds.length === 0) return []
+    const until = (await database.traits.leaseTime(db))(lease.until)
     const rows = await db
       .updateTable('berths')
-      .set({ lease_until: lease.until.getTime() })
+      .set({ lease_until: until })
       .where('id', 'in', berthIds)
       .where('lease_owner', '=', lease.owner)
       // Work that changed meanwhile is lost: it may be handed back, but not be held longer.
-      .where((eb) => eb.or([isUnchanged(eb), eb('lease_until', '>', lease.until.getTime())]))
+      .where((eb) => eb.or([isUnchanged(eb), eb('lease_until', '>', until)]))
       .returning(['id', 'state', 'leased_state'])
       .execute()
     return rows.filter(({ state, leased_state: leased }) => state === leased).map(({ id }) => id)
   })
 
-const changesOf = (outcome: Outcome): Partial<BerthRow> => {
+const changesOf = (outcome: Outcome, timeOf: (moment: Date) => number): Partial<BerthRow> => {
   switch (outcome.kind) {
     case 'ready':
       return {
@@ -88,7 +90,7 @@ const changesOf = (outcome: Outcome): Partial<BerthRow> => {
     case 'deleted':
       return { state: 'deleted', report: JSON.stringify(outcome.report), last_error: null, attempts: 0 }
     case 'retry':
-      return { last_error: storableText(outcome.error), next_attempt_at: outcome.nextAttemptAt.getTime() }
+      return { last_error: storableText(outcome.error), next_attempt_at: timeOf(outcome.nextAttemptAt) }
     case 'failed':
       return { state: 'failed', last_error: storableText(outcome.error) }
     default:
@@ -110,9 +112,10 @@ export const settleBerth = (
   outcome: Outcome,
 ): Promise<boolean> =>
   database.write(async (db) => {
+    const timeOf = await database.traits.leaseTime(db)
     const settled = await db
       .updateTable('berths')
-      .set({ ...changesOf(outcome), ...freed })
+      .set({ ...changesOf(outcome, timeOf), ...freed })
       .where('id', '=', work.berthId)
       .where('lease_owner', '=', work.owner)
       .where('state', 'in', expectedStates(outcome.kind))

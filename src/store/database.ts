@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { CommitBehind } from './commit-behind.ts'
+import type { LeaseTime } from './lease-time.ts'
 import { isTransientConflict, toStoreError } from './store-errors.ts'
 import type { Tables } from './tables.ts'
 
@@ -11,6 +12,7 @@ export interface DatabaseTraits {
   /** True where the journal keeps pages as they were until it is emptied, erased rows among them. */
   readonly journalKeepsErased: boolean
   readonly commitBehind: CommitBehind
+  readonly leaseTime: LeaseTime
 }
 
 /** Access to the database: every error leaves here as a BerthError or as a bug. */

@@ -5,6 +5,7 @@ import type { Store } from '../domain/ports/store.ts'
 import { postgresCommitBehind } from './commit-behind.ts'
 import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
+import { createDatabaseLeaseTime } from './lease-time.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
 import { createPostgresPool, STATEMENT_TIMEOUT_MS } from './postgres-pool.ts'
@@ -52,6 +53,11 @@ const prepare = async (url: string): Promise<void> => {
 export const openPostgresStore = async ({ url, clock }: { url: string; clock: Clock }): Promise<Store> => {
   await prepare(url)
   const db = connect(url, STATEMENT_TIMEOUT_MS)
-  const traits = { concurrentWriters: true, journalKeepsErased: false, commitBehind: postgresCommitBehind }
+  const traits = {
+    concurrentWriters: true,
+    journalKeepsErased: false,
+    commitBehind: postgresCommitBehind,
+    leaseTime: createDatabaseLeaseTime(clock),
+  }
   return createStore(createDatabase(db, traits, clock), () => db.destroy())
 }

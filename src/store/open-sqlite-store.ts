@@ -6,6 +6,7 @@ import { createSqliteCommitBehind } from './commit-behind.ts'
 import { createStore } from './create-store.ts'
 import { createDatabase } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
+import { ownLeaseTime } from './lease-time.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
@@ -29,7 +30,7 @@ export const openSqliteStore = async (options: { dataDir: string; clock: Clock }
     await migrate(db, { migrations, lock: async () => undefined })
     const owned = resources.move()
     const commitBehind = createSqliteCommitBehind(sqlite)
-    const traits = { concurrentWriters: false, journalKeepsErased: true, commitBehind }
+    const traits = { concurrentWriters: false, journalKeepsErased: true, commitBehind, leaseTime: ownLeaseTime }
     return createStore(createDatabase(db, traits, clock), () => owned.disposeAsync())
   } catch (error) {
     throw toStoreError(error)

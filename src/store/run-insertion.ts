@@ -84,9 +84,12 @@ const claimKey = async (
   return { outcome: 'replayed', run: parseRun(first) }
 }
 
-const pendingColumns = ({ stored, request, lease }: Parameters<RunStore['insert']>[0]): Partial<RunRow> => {
+const pendingColumns = (
+  { stored, request, lease }: Parameters<RunStore['insert']>[0],
+  timeOf: (moment: Date) => number,
+): Partial<RunRow> => {
   if (isTerminal(stored.run.status)) return {}
-  const held = lease === null ? {} : { lease_owner: lease.owner, lease_until: lease.until.getTime(), attempts: 1 }
+  const held = lease === null ? {} : { lease_owner: lease.owner, lease_until: timeOf(lease.until), attempts: 1 }
   return { ...held, request: JSON.stringify(request) }
 }
 
@@ -111,7 +114,7 @@ export const insertRun = (database: Database, options: Parameters<RunStore['inse
     const { stored, idempotency } = options
     const states = await holdTenants(db, database.traits, [stored.tenantId])
     assertTenantTakesRuns(states.get(stored.tenantId), stored.tenantId)
-    const row = { ...toRow(stored), ...pendingColumns(options) }
+    const row = { ...toRow(stored), ...pendingColumns(options, await database.traits.leaseTime(db)) }
     const turnAt = row.turn_at + (await countPending(db, stored.tenantId)) * TURN_MS
     await db
       .insertInto('runs')

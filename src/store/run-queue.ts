@@ -34,11 +34,12 @@ export const leaseRuns = (
   { lease, limit, now }: Parameters<RunStore['lease']>[0],
 ): Promise<readonly QueuedRun[]> =>
   database.write(async (db) => {
+    const timeOf = await database.traits.leaseTime(db)
     const due = await db
       .selectFrom('runs')
       .selectAll()
       .where('finished_at', 'is', null)
-      .where('lease_until', '<=', now.getTime())
+      .where('lease_until', '<=', timeOf(now))
       .orderBy('turn_at')
       .orderBy('id')
       .limit(limit)
@@ -51,7 +52,7 @@ export const leaseRuns = (
       .updateTable('runs')
       .set((eb) => ({
         lease_owner: lease.owner,
-        lease_until: lease.until.getTime(),
+        lease_until: timeOf(lease.until),
         attempts: eb('attempts', '+', 1),
       }))
       .where(
@@ -69,7 +70,8 @@ export const settleRun = (
   stored: StoredRun,
 ): Promise<boolean> =>
   database.write(async (db) => {
-    const held = isTerminal(stored.run.status) ? freed : { lease_until: work.lease.until.getTime() }
+    const timeOf = await database.traits.leaseTime(db)
+    const held = isTerminal(stored.run.status) ? freed : { lease_until: timeOf(work.lease.until) }
     const settled = await db
       .updateTable('runs')
       .set({ ...runColumns(stored), ...held })
@@ -89,9 +91,10 @@ export const heartbeatRuns = (
 ): ReturnType<RunStore['heartbeat']> =>
   database.write(async (db) => {
     if (runIds.length === 0) return { cancel: [], lost: [] }
+    const timeOf = await database.traits.leaseTime(db)
     await db
       .updateTable('runs')
-      .set({ lease_until: lease.until.getTime() })
+      .set({ lease_until: timeOf(lease.until) })
       .where('id', 'in', runIds)
       .where('lease_owner', '=', lease.owner)
       .where('finished_at', 'is', null)

@@ -7,6 +7,7 @@ import { type CommitBehind, createSqliteCommitBehind, postgresCommitBehind } fro
 import { createDatabase, type Database } from '../../src/store/database.ts'
 import { createPostgresPool, STATEMENT_TIMEOUT_MS } from '../../src/store/postgres-pool.ts'
 import { createRunStore } from '../../src/store/run-store.ts'
+import { ownLeaseTime } from '../../src/store/lease-time.ts'
 import { createSqliteDialect } from '../../src/store/sqlite-dialect.ts'
 import { openSqliteFile } from '../../src/store/sqlite-file.ts'
 import type { Tables } from '../../src/store/tables.ts'
@@ -22,7 +23,11 @@ interface Site extends AsyncDisposable {
 }
 
 const databaseWith = (db: Kysely<Tables>, commitBehind: CommitBehind): Database =>
-  createDatabase(db, { concurrentWriters: false, journalKeepsErased: true, commitBehind }, clock)
+  createDatabase(
+    db,
+    { concurrentWriters: false, journalKeepsErased: true, commitBehind, leaseTime: ownLeaseTime },
+    clock,
+  )
 
 const sqliteSite = async (): Promise<Site> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-store-'))

@@ -4,6 +4,7 @@ import type { Store } from '../../src/domain/ports/store.ts'
 import { createDatabase } from '../../src/store/database.ts'
 import { postgresCommitBehind } from '../../src/store/commit-behind.ts'
 import { createStore } from '../../src/store/create-store.ts'
+import { ownLeaseTime } from '../../src/store/lease-time.ts'
 import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
 import { createPostgresPool, STATEMENT_TIMEOUT_MS } from '../../src/store/postgres-pool.ts'
 import type { Tables } from '../../src/store/tables.ts'
@@ -31,7 +32,12 @@ const openWithoutLocks = (url: string): Store => {
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: createPostgresPool(url, STATEMENT_TIMEOUT_MS) }),
   })
-  const traits = { concurrentWriters: false, journalKeepsErased: false, commitBehind: postgresCommitBehind }
+  const traits = {
+    concurrentWriters: false,
+    journalKeepsErased: false,
+    commitBehind: postgresCommitBehind,
+    leaseTime: ownLeaseTime,
+  }
   return createStore(createDatabase(db, traits, clock), () => db.destroy())
 }
 
