@@ -14,6 +14,7 @@ export const readRunInput = async (source: string, flags: Flags): Promise<RunInp
   const files = await Promise.all(listFlag(flags, 'file').map(fileOf))
   const timeoutMs = numberFlag(flags, 'timeoutMs', '--timeout-ms')
   const memoryMiB = numberFlag(flags, 'memoryMib', '--memory-mib')
+  const resultSchema = textFlag(flags, 'resultSchema')
   return {
     request: {
       language: languageOf(source, textFlag(flags, 'language')),
@@ -23,6 +24,7 @@ export const readRunInput = async (source: string, flags: Flags): Promise<RunInp
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(memoryMiB === undefined ? {} : { memoryMiB }),
       ...(textFlag(flags, 'profile') === 'evaluator' ? { profile: 'evaluator' } : {}),
+      ...(resultSchema === undefined ? {} : { resultSchema: await readObject('--result-schema', resultSchema) }),
     },
     uploads: files.filter(({ path }) => path !== null) as { path: string; name: string }[],
   }
@@ -67,7 +69,7 @@ const fileOf = async (given: string): Promise<{ readonly path: string | null; re
 
 const readVariables = async (flags: Flags): Promise<NonNullable<RunRequestInput['variables']>> => {
   const path = textFlag(flags, 'variables')
-  const fromFile = path === undefined ? {} : await readObject(path)
+  const fromFile = path === undefined ? {} : await readObject('--variables', path)
   const single = listFlag(flags, 'var').map((pair): [string, unknown] => {
     const at = pair.indexOf('=')
     if (at < 1)
@@ -77,11 +79,11 @@ const readVariables = async (flags: Flags): Promise<NonNullable<RunRequestInput[
   return { ...fromFile, ...Object.fromEntries(single) } as NonNullable<RunRequestInput['variables']>
 }
 
-const readObject = async (path: string): Promise<Record<string, unknown>> => {
+const readObject = async (flag: string, path: string): Promise<Record<string, unknown>> => {
   const wrong = (got: string) =>
-    usageError(`--variables ${path}: expected a JSON object, got ${got}`, 'Put one JSON object into the file.')
+    usageError(`${flag} ${path}: expected a JSON object, got ${got}`, 'Put one JSON object into the file.')
   const content = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw usageError(`--variables ${path} cannot be read: ${codeOf(error)}`, 'Check the path.')
+    throw usageError(`${flag} ${path} cannot be read: ${codeOf(error)}`, 'Check the path.')
   })
   const value = jsonOrText(content)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
