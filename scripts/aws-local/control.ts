@@ -4,6 +4,7 @@ import type { Fault, Faults, PlannedFault } from './faults.ts'
 export type Part =
   | 'boundaries'
   | 'role-names'
+  | 'role-tags'
   | 'roles'
   | 'trust'
   | 'new-roles'
@@ -51,6 +52,8 @@ export interface Switches {
   readonly getFunctionPerSecond: number
   /** How many requests a rested pool takes at once; null for one second's worth. @default null */
   readonly burst: number | null
+  /** Those of a new account where nothing is said. */
+  readonly quotas: Readonly<Partial<Record<'concurrency' | 'stacks' | 'roles', number>>>
 }
 
 export interface PoolUse {

@@ -1,6 +1,6 @@
 """Starts ministack on a free port of this machine, with what AWS does and it does not laid over it.
 
-Writes one line, `ready <port>`, to standard output. Ends when standard input ends, so that it never outlives its parent.
+Writes one line, `ready <port>`, to standard output. Ends when standard input ends, so it never outlives its parent.
 """
 
 import asyncio
@@ -17,7 +17,6 @@ def main() -> None:
     """Listen, lay the overlay, serve."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=LISTEN_BACKLOG)
     port = listener.getsockname()[1]
-    # The emulator reads these when it is imported.
     os.environ["GATEWAY_PORT"] = str(port)
     os.environ["BIND_HOST"] = "127.0.0.1"
     os.environ.setdefault("IOT_MTLS_ENABLED", "0")
@@ -33,10 +32,11 @@ def _end_with_parent() -> None:
 
 
 async def _serve(listener: socket.socket, port: int) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+    # After the variables are set: the emulator reads them when it is imported.
+    from hypercorn.asyncio import serve  # noqa: PLC0415
+    from hypercorn.config import Config  # noqa: PLC0415
 
-    from overlay.lay import lay
+    from overlay.lay import lay  # noqa: PLC0415
 
     app = lay()
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Instead of "no Docker here": what the front needs to run an image function itself, credentials of its role included."""
+"""Instead of "no Docker here": what the front needs to run an image function itself, with its role's credentials."""
 
 import time
 from typing import Any

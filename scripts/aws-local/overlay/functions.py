@@ -10,6 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
+
 from overlay import images, roles
 from overlay.aws_errors import LambdaRefusal, invalid, lambda_error
 from overlay.switches import SWITCHES
@@ -57,7 +58,10 @@ def _assert_values(values: dict[str, Any]) -> None:
             raise invalid(message)
     variables = (values.get("Environment") or {}).get("Variables") or {}
     if len(json.dumps(variables).encode()) > _ENVIRONMENT_BYTES:
-        message = "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit."
+        message = (
+            "Lambda was unable to configure your environment variables because the environment variables "
+            "you have provided exceeded the 4KB limit."
+        )
         raise invalid(message)
 
 
@@ -280,6 +284,7 @@ def _take_properties(func: dict[str, Any], old: dict[str, Any], new: dict[str, A
     if not SWITCHES.is_on("properties"):
         return
     config = func["config"]
+    config["EphemeralStorage"] = {"Size": int(config["EphemeralStorage"]["Size"])}
     if old.get("VpcConfig") != new.get("VpcConfig") or not old:
         config["VpcConfig"] = lambda_svc._vpc_config_with_id(new.get("VpcConfig"))
     if new.get("TenancyConfig"):

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from ministack.services import ecr
+
 from overlay.aws_errors import invalid
 from overlay.switches import SWITCHES
 

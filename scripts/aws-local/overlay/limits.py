@@ -1,4 +1,4 @@
-"""Lambda's rates of requests per account and Region: GetFunction has its own, all the rest of the control plane shares one."""
+"""Lambda's rates of requests per account and Region: GetFunction has its own, all other requests share one."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
+
 from overlay.aws_errors import lambda_error
 from overlay.switches import SWITCHES
 
@@ -118,5 +119,5 @@ def _pool_of(method: str, path: str) -> Pool | None:
     parts = path.rstrip("/").split("/")
     if parts[-1] in ("invocations", "response-streaming-invocations"):
         return None
-    is_function = len(parts) == 4 and parts[2] == "functions"  # noqa: PLR2004 - /<date>/functions/<name>
+    is_function = len(parts) == 4 and parts[2] == "functions"
     return "getFunction" if is_function and method == "GET" else "lambda"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ministack.core import iam_evaluator
+
 from overlay.switches import SWITCHES
 
 _VARIABLE = re.compile(r"\$\{(?P<key>[^},]+?)\s*(?:,\s*'(?P<default>[^']*)')?\}")

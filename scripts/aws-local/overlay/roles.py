@@ -8,6 +8,7 @@ from typing import Any
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
 from ministack.services import iam
 from ministack.services.cloudformation import provisioners
+
 from overlay.aws_errors import invalid
 from overlay.switches import SWITCHES
 
@@ -41,7 +42,7 @@ def lay() -> None:
     def created_by_api(params: dict[str, Any]) -> Any:  # noqa: ANN401
         answer = create_by_api(params)
         role = iam._roles.get(iam._p(params, "RoleName"))
-        if answer[0] == 200 and role is not None:  # noqa: PLR2004
+        if answer[0] == 200 and role is not None:
             role[_BORN] = time.monotonic()
         return answer
 
@@ -55,8 +56,12 @@ def _is_taken(name: str) -> bool:
 
 
 def _complete(role_name: str, props: dict[str, Any]) -> None:
+    role = iam._roles[role_name]
     if SWITCHES.is_on("boundaries"):
-        iam._roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary") or None
+        role["PermissionsBoundary"] = props.get("PermissionsBoundary") or None
+    if SWITCHES.is_on("role-tags"):
+        # The schema of AWS::IAM::Role says cloudFormationSystemTags: false.
+        role["Tags"] = [tag for tag in role["Tags"] if not tag["Key"].startswith("aws:cloudformation:")]
 
 
 def assert_assumable(role_arn: str, function_arn: str) -> None:
@@ -75,7 +80,7 @@ async def assumable_patiently(role_arn: str, function_arn: str) -> None:
 
 def _is_assumable(role_arn: str, function_arn: str) -> bool:
     parts = role_arn.split(":")
-    role = iam._roles.get_scoped(parts[4], None, role_arn.rsplit("/", 1)[-1]) if len(parts) > 4 else None  # noqa: PLR2004
+    role = iam._roles.get_scoped(parts[4], None, role_arn.rsplit("/", 1)[-1]) if len(parts) > 4 else None
     return role is not None and role["Arn"] == role_arn and _trusts_lambda(role, function_arn) and not _is_too_new(role)
 
 

@@ -1,4 +1,4 @@
-"""Who invokes a function that is not Active: Lambda's refusals, and the waking of functions that nobody has used for long."""
+"""Who invokes a function that is not Active: Lambda's refusals, and the waking of those that nobody used for long."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
+
 from overlay.aws_errors import lambda_error
 from overlay.functions import mark_active
 from overlay.switches import SWITCHES

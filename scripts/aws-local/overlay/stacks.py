@@ -5,7 +5,9 @@ import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ministack.services.cloudformation import changesets, handlers, stacks
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import _stacks, changesets, handlers, stacks
+
 from overlay import functions, limits, roles
 from overlay.switches import SWITCHES
 
@@ -80,8 +82,6 @@ def _physical_id_in(result: Any) -> str:  # noqa: ANN401
 
 
 def _arn_of(props: dict[str, Any]) -> str:
-    from ministack.services import lambda_svc
-
     return str(lambda_svc._func_arn(props.get("FunctionName", "")))
 
 
@@ -101,8 +101,6 @@ def _timed_deploy(inner: Operation) -> Operation:
 
 def _timed_delete(inner: Operation) -> Operation:
     async def delete(stack_name: str, stack_id: str, *rest: Any, **named: Any) -> None:  # noqa: ANN401
-        from ministack.services.cloudformation import _stacks
-
         resources = (_stacks.get(stack_name) or {}).get("_resources", {})
         _stage.set("delete")
         _step_ms.set(SWITCHES.stack_delete_ms / max(1, len(resources)))

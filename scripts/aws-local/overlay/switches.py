@@ -30,6 +30,8 @@ class Switches:
     lambda_per_second: float = 15
     get_function_per_second: float = 100
     burst: float | None = None
+    # concurrency, stacks, roles; a new account's where nothing is said.
+    quotas: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Event()
