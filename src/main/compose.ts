@@ -125,7 +125,8 @@ const startWork = (workers: readonly Worker[]) => {
   }
 }
 
-const provisionerOptions = ({ spares, maxBerths }: Config, { pickCell }: OpenedBackend) => ({
+const provisionerOptions = ({ spares, maxBerths }: Config, { pickCell, provisioning }: OpenedBackend) => ({
+  ...provisioning,
   pickCell,
   spares,
   maxBerths,

@@ -4,7 +4,7 @@ import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
-import type { PickCell } from '../provisioner/provisioner.ts'
+import type { PickCell, ProvisionerOptions } from '../provisioner/provisioner.ts'
 import type { Config } from './config.ts'
 
 export interface BackendDeps {
@@ -20,13 +20,15 @@ export interface Worker {
 
 export interface OpenedBackend extends Backend, AsyncDisposable {
   readonly pickCell: PickCell
+  /** How the provisioner works with it, where its defaults do not fit. */
+  readonly provisioning: Partial<ProvisionerOptions>
   /** What the backend does besides answering calls. */
   readonly workers: readonly Worker[]
 }
 
 const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
   const backend = await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local })
-  return { ...backend, pickCell: async () => 'local', workers: [] }
+  return { ...backend, pickCell: async () => 'local', provisioning: {}, workers: [] }
 }
 
 // Loaded when wanted: a server on one machine starts without the AWS SDK.

@@ -1,4 +1,3 @@
-import type { Cell } from '../aws/cell.ts'
 import { createCellClients } from '../aws/clients.ts'
 import { openCell } from '../aws/open-cell.ts'
 import { createPacer } from '../aws/pacer.ts'
@@ -6,6 +5,7 @@ import { readQuotas } from '../aws/quotas.ts'
 import type { CellBackend } from '../backends/backend.ts'
 import { createCellBackend } from '../backends/cell-backend.ts'
 import { createLambdaBackend } from '../backends/lambda/lambda-backend.ts'
+import { stackWork } from '../backends/lambda/stack-berths.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
 import { createCellPicker, type CellRoom } from './cell-picker.ts'
 import type { CellSetting } from './cell-setting.ts'
@@ -35,6 +35,7 @@ export const openCells = async (config: Config, deps: BackendDeps): Promise<Open
   return {
     ...routed,
     pickCell: picker.pick,
+    provisioning: stackWork,
     workers: [picker, ...cells.map(({ worker }) => worker)],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -50,27 +51,55 @@ const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
 const prepareCell = (setting: CellSetting, deps: BackendDeps, resources: AsyncDisposableStack): OpenedCell => {
   const clients = resources.use(createCellClients(setting))
   const pacer = createPacer(deps)
-  const opening = createOnce((signal) => openCell({ ...setting, clients, pacer, signal }))
-  const ended = Promise.withResolvers<void>()
+  const made = createOnce(async (signal) => {
+    const cell = await openCell({ ...setting, clients, pacer, signal })
+    return { cell, backend: createLambdaBackend({ ...deps, cell }) }
+  })
   const backend = createCellBackend({
     ...deps,
     cell: setting.name,
-    open: async (options) => createLambdaBackend({ ...deps, cell: await opening(options.signal) }),
+    open: async ({ signal }) => (await made.get(signal)).backend,
   })
   const room: CellRoom = {
     name: setting.name,
     maxBerths: setting.maxBerths,
     signUpsLeft: async ({ living, signal }) => {
       await backend.open({ signal })
-      const { berthsLeft } = await readQuotas(await opening(signal), living, { priority: 'signUp', signal })
-      return berthsLeft
+      const { cell } = await made.get(signal)
+      return (await readQuotas(cell, living, { priority: 'signUp', signal })).berthsLeft
     },
   }
-  return { backend, room, worker: { start: () => ended.promise } }
+  const worker: Worker = {
+    start: async (signal) => {
+      const { backend: lambda } = (await unlessAborted(made.first, signal)) ?? {}
+      await lambda?.keepAlive.start(signal).catch(() => undefined)
+    },
+  }
+  return { backend, room, worker }
+}
+
+interface Once<T> {
+  readonly get: (signal: AbortSignal) => Promise<T>
+  /** Resolves when it first succeeded. */
+  readonly first: Promise<T>
 }
 
 /** Remembers what succeeded. */
-const createOnce = (open: (signal: AbortSignal) => Promise<Cell>): ((signal: AbortSignal) => Promise<Cell>) => {
-  let cell: Cell | null = null
-  return async (signal) => (cell ??= await open(signal))
+const createOnce = <T>(make: (signal: AbortSignal) => Promise<T>): Once<T> => {
+  const first = Promise.withResolvers<T>()
+  let made: { readonly value: T } | null = null
+  const get = async (signal: AbortSignal): Promise<T> => {
+    made ??= { value: await make(signal) }
+    first.resolve(made.value)
+    return made.value
+  }
+  return { get, first: first.promise }
+}
+
+/** Undefined when the signal comes first. */
+const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> => {
+  const stopped = Promise.withResolvers<undefined>()
+  if (signal.aborted) stopped.resolve(undefined)
+  else signal.addEventListener('abort', () => stopped.resolve(undefined), { once: true })
+  return Promise.race([work, stopped.promise])
 }
