@@ -166,7 +166,11 @@ export const serverWorkOf = (id: BerthId): readonly Request[] => [
     ),
     arn.function(nameOf('berth', id)),
   ),
-  ...all(['iam:PutRolePolicy', 'iam:DeleteRolePolicy'], roleOfBerth(id), withBoundary),
+  ...all(
+    ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:DetachRolePolicy', 'iam:DeleteRole'],
+    roleOfBerth(id),
+    withBoundary,
+  ),
   ...all(['ssm:GetParameter'], arn.parameter('/berth/wanted-image')),
   ...all(
     ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
@@ -188,7 +192,7 @@ export const notTheServers = (id: BerthId): readonly Request[] => [
   }),
   one('make a function by itself', 'lambda:CreateFunction', arn.function(nameOf('berth', id))),
   one('make a role by itself', 'iam:CreateRole', roleOfBerth(id), withBoundary),
-  one('delete a role by itself', 'iam:DeleteRole', roleOfBerth(id), withBoundary),
+  one('delete a role that is no berth’s', 'iam:DeleteRole', roleOfBerth(id)),
   one('pass a berth’s role', 'iam:PassRole', roleOfBerth(id), { 'iam:PassedToService': 'lambda.amazonaws.com' }),
   one('retag a role', 'iam:TagRole', roleOfBerth(id), { 'aws:RequestTag/berth': 'baaaaaaaaaaaaaaa' }),
   one('set the wanted image', 'ssm:PutParameter', arn.parameter('/berth/wanted-image')),

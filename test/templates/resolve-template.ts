@@ -70,7 +70,7 @@ export const resolveTemplate = (
     return identity[key] ?? `${id.toLowerCase()}.${key}`
   }
   const reference = (name: string): unknown => {
-    if (name === 'AWS::StackId') return `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${stack}/0a1b2c3d`
+    if (name === 'AWS::StackName') return stack
     if (name in pseudo) return pseudo[name]
     if (name in template.Parameters) {
       const value = given(name)
