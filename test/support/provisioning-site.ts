@@ -10,7 +10,12 @@ import type { Fleet, SelfTestReport } from '../../src/domain/ports/fleet.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
-import { createProvisioner, type Provisioner, type ProvisionerOptions } from '../../src/provisioner/provisioner.ts'
+import {
+  createProvisioner,
+  type Provisioner,
+  type ProvisionerDeps,
+  type ProvisionerOptions,
+} from '../../src/provisioner/provisioner.ts'
 import { openSqliteStore } from '../../src/store/open-sqlite-store.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 
@@ -34,6 +39,8 @@ export interface ProvisioningSite extends AsyncDisposable {
   readonly work: () => () => Promise<void>
 }
 
+const same = <T>(value: T): T => value
+
 const passed: SelfTestReport = { passed: true, runnerVersion: 1, image: 'local', checks: [] }
 
 /** Real folders and a real store; the self-test finds the berth's resources and needs no runner. */
@@ -42,15 +49,26 @@ export const openProvisioningSite = async (
     readonly fault?: Fault
     readonly dataDir?: string
     readonly clock?: Clock
+    /** Puts something over the folders. */
+    readonly over?: (berths: Berths) => Berths
+    /** Berths of another backend, with what tests them; folders without it. */
+    readonly backend?: Pick<ProvisionerDeps, 'berths' | 'fleet'>
   } = {},
 ): Promise<ProvisioningSite> => {
-  const { fault = () => undefined, dataDir: given, clock: own = clock, ...settings } = options
+  const { fault = () => undefined, dataDir: given, clock: own = clock, over = same, backend, ...settings } = options
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'berth-provisioner-')))
   const store = await openSqliteStore({ dataDir, clock })
   const folders = createBerthFolders(await openLayout(join(dataDir, 'folders'), []))
   const log = createEventLog()
   const provisioner = createProvisioner(
-    { store, clock: own, ids, events: log, berths: withFaults(folders, fault), fleet: createSelfTest(folders, fault) },
+    {
+      store,
+      clock: own,
+      ids,
+      events: log,
+      berths: withFaults(over(backend?.berths ?? folders), fault),
+      fleet: backend?.fleet ?? createSelfTest(folders, fault),
+    },
     {
       pickCell: async () => 'home',
       spares: 0,
@@ -76,7 +94,7 @@ export const openProvisioningSite = async (
   const close = async () => {
     for (const stop of stops) await stop()
     await store[Symbol.asyncDispose]()
-    if (given === undefined) await rm(dataDir, { recursive: true })
+    if (given === undefined) await rm(dataDir, { recursive: true, maxRetries: 5 })
   }
   return { store, folders, log, provisioner, work, [Symbol.asyncDispose]: close }
 }
@@ -96,6 +114,9 @@ const withFaults = (berths: Berths, fault: Fault): Berths => ({
     return report
   },
   list: (options) => berths.list(options),
+  suspend: (berthId, options) => berths.suspend(berthId, options),
+  resume: (berthId, options) => berths.resume(berthId, options),
+  standing: (berthId, options) => berths.standing(berthId, options),
 })
 
 const createSelfTest = (berths: Berths, fault: Fault): Pick<Fleet, 'selfTest'> => ({
