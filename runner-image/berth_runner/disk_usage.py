@@ -7,6 +7,8 @@ from pathlib import Path
 # As many as the tmpfs of a run holds elsewhere.
 MAX_ENTRIES = 10_000
 _BLOCK = 512
+# What a file system adds of its own: a run that stops at its limit has not gone beyond.
+_SLACK_BYTES = 1024 * 1024
 
 
 class DiskUsage:
@@ -19,10 +21,11 @@ class DiskUsage:
 
     def is_over(self, limit: int) -> bool:
         """Return whether the run holds more than `limit` bytes, or too many files."""
-        if self._before is not None and _used_bytes(self._folder) - self._before > limit:
+        most = limit + _SLACK_BYTES
+        if self._before is not None and _used_bytes(self._folder) - self._before > most:
             return True
         found = bytes_below(self._folder)
-        return found is None or found > limit
+        return found is None or found > most
 
 
 def _used_bytes(folder: Path) -> int:

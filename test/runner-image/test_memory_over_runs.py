@@ -20,9 +20,12 @@ def held_kib(runner: Runner) -> dict[str, int]:
 
 def is_server(pid: int) -> bool:
     """A fork server was started with a command line of its own and is no fork of one."""
-    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    line = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b"zygote" in line and Path(f"/proc/{parent}/cmdline").read_bytes() != line
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"zygote" in line and Path(f"/proc/{parent}/cmdline").read_bytes() != line
+    except OSError:
+        return False  # a run's process that has ended meanwhile
 
 
 def private_kib(pid: int) -> int:
