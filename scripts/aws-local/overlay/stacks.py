@@ -12,6 +12,8 @@ from overlay import functions, limits, roles
 from overlay.switches import SWITCHES
 
 _FUNCTION = "AWS::Lambda::Function"
+# The emulator gives its create, update and delete of a resource different numbers of arguments.
+_CREATE_ARGUMENTS, _UPDATE_ARGUMENTS = 4, 7
 _step_ms: contextvars.ContextVar[float] = contextvars.ContextVar("step_ms", default=0)
 _stage: contextvars.ContextVar[str] = contextvars.ContextVar("stage", default="")
 _running: dict[str, asyncio.Task[None]] = {}
@@ -63,13 +65,23 @@ async def _function_step(act: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         functions.IN_CLOUDFORMATION.reset(token)
     if props is not None:
         limits.take("getFunction")
-        await functions.settled(_physical_id_in(result))
+        await _until_settled(_physical_id_in(result), is_new=len(args) == _CREATE_ARGUMENTS)
     return result
+
+
+async def _until_settled(name: str, *, is_new: bool) -> None:
+    try:
+        await functions.settled(name)
+    except asyncio.CancelledError:
+        # The stack does not know of it yet, so the deletion that came meanwhile would leave it behind.
+        if is_new:
+            lambda_svc._functions.pop(name, None)
+        raise
 
 
 def _properties_in(args: tuple[Any, ...]) -> dict[str, Any] | None:
     """The properties wanted: of a create the third argument, of an update the fourth; None for a delete."""
-    wanted = {3: None, 4: 2, 7: 3}.get(len(args))
+    wanted = {_CREATE_ARGUMENTS: 2, _UPDATE_ARGUMENTS: 3}.get(len(args))
     if wanted is None or not isinstance(args[wanted], dict):
         return None
     return dict(args[wanted])
