@@ -149,7 +149,7 @@ test('an operator makes, suspends, resumes and deletes a tenant, and gets a rece
   const resumed = await site.berth(['run', '-', '--tenant', 'dora'], { stdin: '1' })
   const deleted = await site.berth(['tenants', 'delete', id, '--json'])
 
-  await expect.poll(async () => (await site.berth(['tenants', 'receipt', id])).code, { timeout: 20_000 }).toBe(0)
+  await expect.poll(async () => (await site.berth(['tenants', 'receipt', id])).code).toBe(0)
   const receipt = await site.berth(['tenants', 'receipt', id, '--json'])
 
   expect(JSON.parse(found.stdout)).toMatchObject({ data: [{ id, externalId: { project: 'local', uid: 'dora' } }] })

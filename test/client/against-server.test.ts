@@ -157,7 +157,7 @@ test('a tenant is made, found, and its deletion ends with a receipt', async () =
   await operator.tenants.remove(tenant.id)
 
   await expect
-    .poll(async () => (await operator.tenants.receipt(tenant.id).catch(() => null))?.tenantId, { timeout: 20_000 })
+    .poll(async () => (await operator.tenants.receipt(tenant.id).catch(() => null))?.tenantId)
     .toBe(tenant.id)
   expect(listed.map(({ id }) => id)).toContain(tenant.id)
   await expect(as('dora').run('1')).rejects.toMatchObject({ code: 'tenant_deleted' })

@@ -97,7 +97,7 @@ export const describeDispatch = (name: string, make: () => Promise<DispatchSubje
     test('a run that is too long answers with what it printed until then', async () => {
       const code = 'import time\nprint("before", flush=True)\ntime.sleep(60)'
 
-      const reply = await python(code, limited({ timeoutMs: 300 }))
+      const reply = await python(code, limited({ timeoutMs: 2000 }))
 
       expect(reply.outcome).toMatchObject({ status: 'timed_out', code: 'timeout' })
       expect(reply.logs.stdout).toBe('before\n')

@@ -96,7 +96,7 @@ test('an asynchronous run tells its output while it runs, and is canceled in the
 test('a run beyond its time is ended with what was captured', async () => {
   const code = 'print("begun", flush=True)\nwhile True: pass'
 
-  const { run } = await dispatcher.run(ask({ request: python({ code, timeoutMs: 300 }) }))
+  const { run } = await dispatcher.run(ask({ request: python({ code, timeoutMs: 2000 }) }))
 
   expect(run).toMatchObject({ status: 'timed_out', failure: { code: 'timeout' }, logs: { stdout: 'begun\n' } })
 })

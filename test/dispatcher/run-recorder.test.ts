@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { BerthError } from '../../src/domain/errors.ts'
+import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { RunStore } from '../../src/domain/ports/store.ts'
 import { codeOf } from '../contract/content.ts'
 import { ask, type DispatchSiteOptions, hastyClock, openDispatchSite } from '../support/dispatch-site.ts'
+import { clock as systemClock } from '../support/provisioning-site.ts'
 
 const recording = (record: (runs: RunStore) => RunStore['record']): Pick<DispatchSiteOptions, 'faultyRuns'> => ({
   faultyRuns: (runs) => ({ ...runs, record: record(runs) }),
@@ -11,7 +13,10 @@ const everyRun = { perSecond: 1e6, burst: 1e6, concurrency: 100, waiting: 1e6 }
 
 test('many runs are written in few commits', async () => {
   const batches: number[] = []
+  // A batch waits for its size or for whoever reads, never for time: how fast this machine is must not count.
+  const patient: Clock = { ...systemClock, sleep: (ms, stop) => systemClock.sleep(ms === 100 ? 1e9 : ms, stop) }
   await using site = await openDispatchSite({
+    clock: patient,
     perTenant: everyRun,
     ...recording((runs) => async (batch) => {
       batches.push(batch.length)
@@ -25,7 +30,7 @@ test('many runs are written in few commits', async () => {
 
   expect(batches.reduce((sum, size) => sum + size, 0)).toBe(301)
   expect(Math.max(...batches)).toBeLessThanOrEqual(200)
-  expect(batches.length).toBeLessThan(30)
+  expect(batches.length).toBeLessThan(10)
 })
 
 test('an outage of the store loses no record', async () => {
@@ -82,5 +87,5 @@ test('a full buffer while the store is away refuses new runs, and takes them aga
   expect(codes.at(-1)).toBe('store_unavailable')
   expect(new Set(codes)).toEqual(new Set(['no error', 'store_unavailable']))
   away = false
-  await expect.poll(() => codeOf(site.dispatcher.run(ask())), { timeout: 10_000 }).toBe('no error')
+  await expect.poll(() => codeOf(site.dispatcher.run(ask()))).toBe('no error')
 })

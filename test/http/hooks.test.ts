@@ -77,7 +77,7 @@ describe('POST /v1/hooks/identity', () => {
 
     expect(answer).toMatchObject({ status: 202, body: { tenantId: body.tenantId } })
     await expect
-      .poll(async () => (await server.operator('GET', `/v1/tenants/${body.tenantId}`)).body.state, { timeout: 20_000 })
+      .poll(async () => (await server.operator('GET', `/v1/tenants/${body.tenantId}`)).body.state)
       .toBe('deleted')
   })
 
@@ -88,8 +88,8 @@ describe('POST /v1/hooks/identity', () => {
 
   test.each([
     ['a secret that is not configured', { with: makeSecret() }],
-    ['an old time', { offSeconds: -302 }],
-    ['a time ahead', { offSeconds: 302 }],
+    ['an old time', { offSeconds: -600 }],
+    ['a time ahead', { offSeconds: 600 }],
     ['no signature', { headers: { 'webhook-signature': '' } }],
   ])('refuses %s', async (_name, sent) => {
     const answer = await post(created('forged'), sent)
@@ -146,11 +146,12 @@ describe('strangers at the hook', () => {
   test('are slowed down by their address', async () => {
     await using server = await startServer({ BERTH_HOOK_SECRETS: makeSecret() })
     const knock = () => server.call('POST', '/v1/hooks/identity', { json: {} })
-    const statuses: number[] = []
-    for (let n = 0; n < 130; n += 1) statuses.push((await knock()).status)
-    const last = await knock()
+    const first = await knock()
+    let last = first
+    // 120 a minute, and two more for each second that this takes.
+    for (let n = 0; n < 1000 && last.status === 401; n += 1) last = await knock()
 
-    expect(statuses[0]).toBe(401)
+    expect(first.status).toBe(401)
     expect(last).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
     expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0)
   })

@@ -103,8 +103,6 @@ describe('GET /v1/runs/{id}/events', () => {
     await read(await open(id, {}, stop.signal), (events) => events.length > 0)
     stop.abort()
 
-    await expect
-      .poll(async () => (await alice('GET', `/v1/runs/${id}`)).body.status, { timeout: 10_000 })
-      .toBe('succeeded')
+    await expect.poll(async () => (await alice('GET', `/v1/runs/${id}`)).body.status).toBe('succeeded')
   })
 })

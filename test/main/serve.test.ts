@@ -14,7 +14,26 @@ const call = async (url: string, path: string, key: string, json: object) => {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
 
-const sleep = (seconds: number) => ({ language: 'python', code: `import time\ntime.sleep(${seconds})` })
+const sleep = (seconds: number) => ({
+  language: 'python',
+  code: `import time\ntime.sleep(${seconds})`,
+  timeoutMs: 600_000,
+})
+
+/** A tenant has one place and nobody waits, so that a refusal tells that a run is under way. */
+const onePlace = { BERTH_CONCURRENCY_PER_TENANT: '1', BERTH_QUEUE_PER_TENANT: '0' }
+
+/** The look whether it runs may have had the place. */
+const retried = async (run: () => ReturnType<typeof call>): ReturnType<typeof call> => {
+  for (;;) {
+    const answer = await run()
+    if (answer.body['code'] !== 'queue_full') return answer
+  }
+}
+
+/** Resolves when the tenant's one place is taken. */
+const whenRunning = (url: string, key: string) =>
+  expect.poll(async () => (await call(url, '/v1/runs', key, sleep(0))).body['code']).toBe('queue_full')
 
 describe('berth serve', () => {
   let dataDir: string
@@ -46,10 +65,11 @@ describe('berth serve', () => {
   }
 
   test('ends with 0 on SIGTERM, after the run that is under way', async () => {
-    const url = await start()
+    const url = await start(onePlace)
     const key = await serviceKey(url)
     await call(url, '/v1/runs', key, sleep(0))
-    const running = call(url, '/v1/runs', key, sleep(1.5))
+    const running = retried(() => call(url, '/v1/runs', key, sleep(3)))
+    await whenRunning(url, key)
     const ready = await fetch(`${url}/ready`)
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
@@ -60,11 +80,11 @@ describe('berth serve', () => {
   })
 
   test('ends at once on a second signal', async () => {
-    const url = await start({ BERTH_SHUTDOWN_SECONDS: '60' })
+    const url = await start({ ...onePlace, BERTH_SHUTDOWN_SECONDS: '600' })
     const key = await serviceKey(url)
     await call(url, '/v1/runs', key, sleep(0))
-    const running = call(url, '/v1/runs', key, sleep(50)).catch(() => 'cut')
-    await fetch(`${url}/ready`)
+    const running = retried(() => call(url, '/v1/runs', key, sleep(500))).catch(() => 'cut')
+    await whenRunning(url, key)
     const exited = once(child, 'exit')
     child.kill('SIGINT')
     await expect

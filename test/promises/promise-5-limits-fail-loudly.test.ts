@@ -69,7 +69,7 @@ test('a time-out keeps what was printed and what was written', async () => {
   const run = await tenant.run(
     'print("so far", flush=True)\nopen("outputs/part.txt", "w").write("half")\nwhile True: pass',
     {
-      timeoutMs: 400,
+      timeoutMs: 2000,
     },
   )
 

@@ -38,9 +38,7 @@ test('before the deletion all of it is there (control), after it none, and a lat
   expect(before?.berth?.state).toBe('ready')
 
   await site.deleteUser(uid)
-  await expect
-    .poll(async () => (await site.operator.tenants.get(before?.id ?? '')).state, { timeout: 20_000 })
-    .toBe('deleted')
+  await expect.poll(async () => (await site.operator.tenants.get(before?.id ?? '')).state).toBe('deleted')
 
   const receipt = await site.operator.tenants.receipt(before?.id ?? '')
   expect(receipt.berthIds).toEqual([before?.berth?.id])

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { BerthError } from '../../../src/domain/errors.ts'
+import type { BerthEvent } from '../../../src/domain/ports/events.ts'
 import { codeOf, quiet } from '../../contract/content.ts'
 import { makeBackend, oneRun } from './subject.ts'
 
@@ -10,8 +12,23 @@ const misbehaving = async (level: string) => {
   const backend = await makeBackend({ runnerDir, level })
   const berthId = backend.ids.berthId()
   await backend.berths.create(berthId, { signal: quiet() })
-  return { ...backend, run: (code = '1') => oneRun(backend, berthId, { code }) }
+  return { ...backend, run: (code = '1', signal = quiet()) => oneRun(backend, berthId, { code, signal }) }
 }
+
+/** Called back as soon as it is told: before the runner has been started again. */
+const eventOf = (events: BerthEvent[], code: string): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const push = events.push.bind(events)
+  events.push = (...told) => {
+    if (told.some((event) => event.code === code)) resolve()
+    return push(...told)
+  }
+  return promise
+}
+
+/** What the scripted runner said of itself. */
+const linesOf = (events: readonly BerthEvent[]) =>
+  events.filter(({ code }) => code === 'runner.log').map(({ detail }) => detail?.['line'])
 
 describe('a runner that does not start', () => {
   test('because there is no sandbox tells the remedy', async () => {
@@ -54,6 +71,38 @@ describe('a runner that breaks', () => {
 
     expect((await backend.run()).outcome.status).toBe('succeeded')
     expect(backend.events.filter((event) => event.code === 'runner.started')).toHaveLength(2)
+  })
+})
+
+describe('a run that is canceled while its runner is replaced', () => {
+  test.each([
+    ['canceled before the new process is there, it never reaches it', true],
+    ['and one that nobody cancels does (control)', false],
+  ])('%s', async (_name, isCanceled) => {
+    await using backend = await misbehaving('leaves-in-order')
+    const stop = new AbortController()
+    const left = eventOf(backend.events, 'runner.exited')
+
+    const outcome = codeOf(backend.run('mine', stop.signal))
+    await left
+    if (isCanceled) stop.abort(new BerthError('canceled', 'the caller went away'))
+
+    expect(await outcome).toBe(isCanceled ? 'canceled' : 'no error')
+    await backend.run('next')
+    const got = isCanceled ? ['got run mine', 'got run next'] : ['got run mine', 'got run mine', 'got run next']
+    expect(linesOf(backend.events)).toEqual(got)
+  })
+
+  test('canceled after the new process has it, it is canceled there', async () => {
+    await using backend = await misbehaving('leaves-then-waits')
+    const stop = new AbortController()
+    const reply = backend.run('mine', stop.signal)
+    await expect.poll(() => linesOf(backend.events)).toEqual(['got run mine', 'got run mine'])
+
+    stop.abort(new BerthError('canceled', 'the caller went away'))
+
+    expect((await reply).outcome).toMatchObject({ status: 'canceled', detail: 'as asked' })
+    expect(linesOf(backend.events).at(-1)).toBe('got cancel')
   })
 })
 

@@ -75,10 +75,15 @@ send(
 while True:
     request = receive()
     run_id = request.get("runId", "")
+    print(f"got {request['kind']} {request.get('code', '')}".strip(), file=sys.stderr, flush=True)
     if request["kind"] == "cancel":
+        if mode == "leaves-then-waits":
+            send({**reply(run_id), "outcome": {"status": "canceled", "code": "canceled", "detail": "as asked"}})
         continue
-    if mode == "leaves-in-order" and first_life():
+    if mode in {"leaves-in-order", "leaves-then-waits"} and first_life():
         sys.exit(0)
+    if mode == "leaves-then-waits":
+        continue
     if mode == "leaves-after-started" and first_life():
         send({"kind": "started", "runId": run_id})
         sys.exit(0)
