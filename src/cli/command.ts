@@ -22,8 +22,8 @@ export interface CommandSpec {
   readonly description: string
   /** Shown by --help; `berth` is put in front where the line has none. */
   readonly examples: readonly string[]
-  /** Whom it speaks for: `tenant` adds --tenant, `nobody` adds no flags of the connection. */
-  readonly caller: 'tenant' | 'operator' | 'nobody'
+  /** Whom it speaks for: `tenant` adds --tenant; `aws` and `nobody` add no flags of the connection: they speak to no server. */
+  readonly caller: 'tenant' | 'operator' | 'aws' | 'nobody'
   readonly options?: readonly (readonly [flags: string, description: string])[]
   /** Resolves with the exit code; nothing means 0. */
   readonly act: (context: CommandContext) => Promise<number | void>
@@ -46,7 +46,7 @@ const isMany = (flags: string): boolean => flags.endsWith('...>')
 export const addCommand = (parent: Command, spec: CommandSpec, onExit: (code: number) => void): void => {
   const command = parent.command(spec.usage).description(spec.description)
   const own = spec.options ?? []
-  const connection = spec.caller === 'nobody' ? [] : connectionOptions
+  const connection = spec.caller === 'nobody' || spec.caller === 'aws' ? [] : connectionOptions
   const tenant = spec.caller === 'tenant' ? tenantOptions : []
   for (const [flags, description] of [...own, ...tenant, ...connection]) {
     const option = new Option(flags.replace('...>', '>'), description)

@@ -2,19 +2,22 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { addCommand, type CommandSpec } from './command.ts'
+import { destroyCommand } from './commands/destroy.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { filesCommands } from './commands/files.ts'
+import { initCommand } from './commands/init.ts'
 import { keysCommands } from './commands/keys.ts'
 import { reconcileCommand } from './commands/reconcile.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommands } from './commands/runs.ts'
 import { serveCommand } from './commands/serve.ts'
 import { tenantsCommands } from './commands/tenants.ts'
+import { upgradeCommand } from './commands/upgrade.ts'
 import { exitCodeHelp } from './exit-code.ts'
 
 const single: readonly CommandSpec[] = [serveCommand, runCommand]
 const groups = [filesCommands, runsCommands, tenantsCommands, keysCommands]
-const last: readonly CommandSpec[] = [reconcileCommand, doctorCommand]
+const last: readonly CommandSpec[] = [reconcileCommand, doctorCommand, initCommand, upgradeCommand, destroyCommand]
 
 /** The whole command line. `onExit` gets the exit code of the command that was run. */
 export const createProgram = (onExit: (code: number) => void): Command => {

@@ -78,7 +78,7 @@ export const lastEventOf = async (
 
 /** What failed first; what was canceled because of it says nothing of its own. */
 const reasonOf = ({ ResourceStatus, ResourceStatusReason = '', LogicalResourceId }: StackEvent): string | null =>
-  /_FAILED$/.test(ResourceStatus ?? '') && !/^Resource (creation|update) cancelled/i.test(ResourceStatusReason)
+  (ResourceStatus ?? '').endsWith('_FAILED') && !/^Resource (creation|update) cancelled/i.test(ResourceStatusReason)
     ? `${LogicalResourceId}: ${ResourceStatusReason}`
     : null
 

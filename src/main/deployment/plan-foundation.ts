@@ -84,7 +84,7 @@ const presentStack = async (deployment: Deployment, signal: AbortSignal): Promis
     })
     return null
   }
-  if (/_IN_PROGRESS$/.test(status))
+  if (status.endsWith('_IN_PROGRESS'))
     throw new BerthError('conflict', `Stack ${deployment.stackName} is ${status}: something else changes it now`, {
       data: { remedy: 'Wait until it rests, then start the same command again.' },
     })
@@ -139,6 +139,8 @@ interface ChangeSet {
   readonly stackId: string
 }
 
+const isInvalid = (error: unknown): boolean => awsFailureOf(error)?.name === 'ValidationError'
+
 const createChangeSet = async (
   deployment: Deployment,
   options: { body: string; parameters: Parameter[]; present: Stack | null; signal: AbortSignal },
@@ -156,7 +158,6 @@ const createChangeSet = async (
     ...(isNew ? { OnStackFailure: 'DELETE' as const } : {}),
   })
   const { signal } = options
-  const isInvalid = (error: unknown): boolean => awsFailureOf(error)?.name === 'ValidationError'
   const request = { operation: 'CreateChangeSet', pool: 'stackChanges' as const, expected: isInvalid, signal }
   try {
     const made = await askCloudFormation(deployment, request, (asked) =>

@@ -1,0 +1,126 @@
+import type { Deployment } from '../../main/deployment/deployment.ts'
+import type { FoundationPlan, PlannedChange } from '../../main/deployment/plan-foundation.ts'
+import { askYesNo } from '../ask.ts'
+import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
+import { placeOf, placeOptions } from '../place-flags.ts'
+import type { Terminal } from '../terminal.ts'
+import { visible } from '../visible.ts'
+
+export const initCommand: CommandSpec = {
+  usage: 'init',
+  description:
+    'Deploy or update the foundation of a cell on AWS: bucket, image repository, roles, the permissions boundary. Shows what would change, then asks.',
+  caller: 'aws',
+  options: [
+    ...placeOptions,
+    ['--vpc', 'put functions into a VPC that leads nowhere (parameter Vpc=true)'],
+    ['--github <owner/repo>', 'repository whose workflow builds and rolls out images (GitHubRepository)'],
+    ['--alarm-email <address>', 'where alarms are mailed to (AlarmEmail)'],
+    ['--set <Name=value...>', 'any other parameter of templates/foundation.yaml, several times'],
+    ['--image <repository@sha256:…>', 'image that new berths get'],
+    ['--image-version <number>', "version of the runner in that image (default: this package's)"],
+    ['--name <name>', 'name of the cell in BERTH_CELLS (default: the Region)'],
+    ['--dry-run', 'only show what would change'],
+    ['--yes', 'do not ask'],
+  ],
+  examples: [
+    'init --region eu-west-1',
+    'init --region eu-west-1 --vpc --yes --json',
+    'init --region eu-west-1 --github example/app --set CreateGitHubProvider=true',
+    'init --region eu-west-1 --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:…',
+  ],
+  act: async (context) => {
+    const { flags, terminal, signal } = context
+    const parameters = parametersOf(context)
+    const place = placeOf(flags, process.env)
+    const [{ openDeployment }, { planFoundation }] = await Promise.all([
+      import('../../main/deployment/deployment.ts'),
+      import('../../main/deployment/plan-foundation.ts'),
+    ])
+    using deployment = openDeployment(place)
+    const planning = terminal.progress(`asking AWS what would change in ${place.region}`)
+    const plan = await planFoundation(deployment, { parameters, signal }).finally(() => planning.stop())
+    showPlan(plan, deployment.stackName, terminal)
+    if (!(await mayGoOn(plan, context))) {
+      await plan.discard(new AbortController().signal)
+      terminal.answer({ stack: deployment.stackName, kind: plan.kind, changes: plan.changes, applied: false }, () => [
+        'nothing was changed',
+      ])
+      return
+    }
+    const outputs = await carryOut(plan, context)
+    const wanted = await setImage(deployment, context)
+    const cells = JSON.stringify([cellEntry(context, place, outputs)])
+    const done = { stack: deployment.stackName, kind: plan.kind, changes: plan.changes, applied: true }
+    terminal.answer({ ...done, outputs, wanted, BERTH_CELLS: cells }, () => [
+      ...terminal.table([{ title: 'OUTPUT' }, { title: 'VALUE' }], Object.entries(outputs)),
+      ...(wanted === null ? [] : [`new berths get version ${wanted.version}: ${wanted.image}`]),
+      '',
+      'the server needs:',
+      '  BERTH_BACKEND=lambda',
+      `  BERTH_CELLS='${cells}'`,
+    ])
+  },
+}
+
+const parametersOf = ({ flags }: CommandContext): Readonly<Record<string, string>> => {
+  const set = listFlag(flags, 'set').map((text) => {
+    const at = text.indexOf('=')
+    if (at < 1)
+      throw usageError(`--set: expected Name=value, got ${JSON.stringify(text)}`, 'For example --set GuardDuty=true.')
+    return [text.slice(0, at), text.slice(at + 1)] as const
+  })
+  const [github, email] = [textFlag(flags, 'github'), textFlag(flags, 'alarmEmail')]
+  return {
+    ...(flags['vpc'] === true && { Vpc: 'true' }),
+    ...(github !== undefined && { GitHubRepository: github }),
+    ...(email !== undefined && { AlarmEmail: email }),
+    ...Object.fromEntries(set),
+  }
+}
+
+const showPlan = ({ kind, changes }: FoundationPlan, stack: string, terminal: Terminal): void => {
+  if (kind === 'unchanged') return terminal.note(`stack ${stack} is as it should be`)
+  terminal.note(`stack ${stack} would be ${kind === 'create' ? 'made' : 'updated'}:`)
+  for (const line of terminal.table(
+    [{ title: 'ACTION' }, { title: 'RESOURCE' }, { title: 'TYPE' }],
+    changes.map(cells),
+  ))
+    terminal.note(line)
+}
+
+const cells = ({ action, resource, type, replaced }: PlannedChange): readonly string[] => [
+  replaced ? `${action}, made anew` : action,
+  resource,
+  type,
+]
+
+const mayGoOn = async (plan: FoundationPlan, { flags }: CommandContext): Promise<boolean> => {
+  if (flags['dryRun'] === true) return false
+  if (plan.kind === 'unchanged' || flags['yes'] === true) return true
+  return askYesNo('Go ahead?').catch(async (error: unknown) => {
+    await plan.discard(new AbortController().signal)
+    throw error
+  })
+}
+
+const carryOut = async (plan: FoundationPlan, { terminal, signal }: CommandContext) => {
+  if (plan.kind === 'unchanged') return plan.execute({ signal, onProgress: () => undefined })
+  const progress = terminal.progress('waiting for CloudFormation')
+  const onProgress = (line: string): void => progress.update(visible(line))
+  return plan.execute({ signal, onProgress }).finally(() => progress.stop())
+}
+
+const setImage = async (deployment: Deployment, { flags, signal }: CommandContext) => {
+  const image = textFlag(flags, 'image')
+  if (image === undefined) return null
+  const { packagedRunnerVersion, setWantedImage } = await import('../../main/deployment/set-wanted-image.ts')
+  const version = numberFlag(flags, 'imageVersion', '--image-version') ?? packagedRunnerVersion()
+  return (await setWantedImage(deployment, { image, version }, signal)).wanted
+}
+
+const cellEntry = (
+  { flags }: CommandContext,
+  { region, deployment }: ReturnType<typeof placeOf>,
+  outputs: Readonly<Record<string, string>>,
+) => ({ name: textFlag(flags, 'name') ?? region, region, deployment, roleArn: outputs['ServerRoleArn'] })
