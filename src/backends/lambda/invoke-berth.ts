@@ -2,9 +2,9 @@ import { InvokeCommand, type InvokeCommandOutput } from '@aws-sdk/client-lambda'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError, isBerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
+import { type InvokeTarget, ownFunctions } from './function-use.ts'
 import { invokeError } from './invoke-errors.ts'
 import { type InvokeReport, parseInvokeReport } from './invoke-report.ts'
-import { nameOf } from './names.ts'
 
 /** Lambda gives a cold start 10 s before the function's own time begins; the rest is the way there and back. */
 const GRACE_MS = 15_000
@@ -12,6 +12,8 @@ const GRACE_MS = 15_000
 export interface Invocation {
   readonly berthId: BerthId
   readonly event: unknown
+  /** @default the berth's own function */
+  readonly target?: InvokeTarget
   /** Ends the wait; what runs in the berth goes on, because Lambda can't be told to stop. */
   readonly signal: AbortSignal
   /** @default the function's own time-out and a grace */
@@ -81,10 +83,17 @@ const invokedOf = (output: InvokeCommandOutput): Invoked => {
  * @throws {BerthError} as `invokeError` tells, malformed_reply, runner_failed after the deadline; the signal's reason
  */
 export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<Invoked> => {
-  const { berthId, event, signal, deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS } = invocation
+  const {
+    berthId,
+    event,
+    target = ownFunctions(cell).target(berthId),
+    signal,
+    deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS,
+  } = invocation
   signal.throwIfAborted()
   const command = new InvokeCommand({
-    FunctionName: nameOf(cell.deployment, berthId),
+    FunctionName: target.functionName,
+    TenantId: target.tenantId,
     InvocationType: 'RequestResponse',
     LogType: 'Tail',
     Payload: Buffer.from(JSON.stringify(event)),
@@ -95,7 +104,7 @@ export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<I
   } catch (error) {
     if (wait.signal.aborted) throw wait.signal.reason
     if (isBerthError(error)) throw error
-    throw invokeError(cell, berthId, error)
+    throw invokeError(cell, target.functionName, error)
   } finally {
     wait.end()
   }

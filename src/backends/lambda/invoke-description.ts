@@ -1,14 +1,12 @@
-import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import { z } from 'zod'
 import type { Cell } from '../../aws/cell.ts'
-import { pacedCall } from '../../aws/paced-call.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { RuntimeDescription } from '../../domain/ports/dispatch.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import { languageSchema } from '../../domain/run.ts'
 import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
+import type { FunctionUse } from './function-use.ts'
 import { invokeBerth } from './invoke-berth.ts'
-import { berthIdOf } from './names.ts'
 
 export interface DescriptionOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>
@@ -40,26 +38,12 @@ const pongSchema = z.object({
 
 export const pingEvent = { protocol: RUNNER_PROTOCOL, kind: 'ping' } as const
 
-/** One page only: any berth will do. */
-const anyBerth = async (cell: Cell, signal: AbortSignal): Promise<BerthId | null> => {
-  const { Functions = [] } = await pacedCall(
-    cell,
-    { pool: 'lambda', priority: 'waiting', operation: 'ListFunctions', signal },
-    (options) => cell.clients.lambda.send(new ListFunctionsCommand({}), options),
-  )
-  for (const { FunctionName = '' } of Functions) {
-    const berthId = berthIdOf(cell.deployment, FunctionName)
-    if (berthId !== null) return berthId
-  }
-  return null
-}
-
-const ask = async (cell: Cell, last: BerthId | null): Promise<RuntimeDescription | null> => {
+const ask = async (cell: Cell, use: FunctionUse, last: BerthId | null): Promise<RuntimeDescription | null> => {
   const signal = AbortSignal.timeout(PING_DEADLINE_MS)
   try {
-    const berthId = last ?? (await anyBerth(cell, signal))
+    const berthId = last ?? (await use.anyBerth(signal))
     if (berthId === null) return null
-    const { answer } = await invokeBerth(cell, { berthId, event: pingEvent, signal })
+    const { answer } = await invokeBerth(cell, { berthId, event: pingEvent, target: use.target(berthId), signal })
     const pong = pongSchema.safeParse(answer)
     return pong.success
       ? { languages: pong.data.languages, runner: pong.data.runner, warnings: pong.data.warnings }
@@ -80,13 +64,13 @@ const unasked = async ({ wanted }: DescriptionOptions): Promise<RuntimeDescripti
  * What the image offers, as a runner in a berth tells it: asked at most every ten minutes, never per run. Until a berth has
  * answered, what the wanted image's record says, and no languages.
  */
-export const createDescription = (cell: Cell, options: DescriptionOptions): Description => {
+export const createDescription = (cell: Cell, use: FunctionUse, options: DescriptionOptions): Description => {
   let last: BerthId | null = null
   let known: RuntimeDescription | null = null
   let askAgainMs = -Infinity
   let asking: Promise<void> | null = null
   const refresh = async (): Promise<void> => {
-    const told = await ask(cell, last)
+    const told = await ask(cell, use, last)
     if (told === null) last = null
     known = told ?? known
     askAgainMs = options.clock.monotonicMs() + (told === null ? RETRY_MS : FRESH_MS)

@@ -1,8 +1,6 @@
 import { awsFailureOf } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError, type ErrorCode } from '../../domain/errors.ts'
-import type { BerthId } from '../../domain/ids.ts'
-import { nameOf } from './names.ts'
 
 interface InvokeFailure {
   readonly code: ErrorCode
@@ -154,7 +152,7 @@ const failureOf = (cell: Cell, error: unknown): InvokeFailure => {
 }
 
 /** Why a berth's function could not be invoked, or broke off. What the platform said stays in `data` for the log. */
-export const invokeError = (cell: Cell, berthId: BerthId, error: unknown): BerthError => {
+export const invokeError = (cell: Cell, functionName: string, error: unknown): BerthError => {
   const { code, detail, retryAfterSeconds, started } = failureOf(cell, error)
   const { name, message, requestId, status } = awsFailureOf(error) ?? {}
   const { Reason: reason } = error as { Reason?: string }
@@ -163,7 +161,7 @@ export const invokeError = (cell: Cell, berthId: BerthId, error: unknown): Berth
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     data: {
       cell: cell.name,
-      function: nameOf(cell.deployment, berthId),
+      function: functionName,
       started,
       awsError: name,
       awsMessage: message,

@@ -1,4 +1,5 @@
 import type { Cell } from '../../aws/cell.ts'
+import { fractionOf } from '../../domain/backoff.ts'
 import { isBerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
@@ -35,12 +36,7 @@ const LOOK_BACK_MS = 24 * HOUR_MS
 const PING_DEADLINE_MS = 30_000
 
 /** A berth's place in the period, from its id's random bits. */
-const offsetOf = (berthId: BerthId, periodMs: number): number => {
-  let fraction = 0
-  for (const character of [...berthId.slice(1, 11)].toReversed())
-    fraction = (fraction + 'abcdefghijklmnopqrstuvwxyz234567'.indexOf(character)) / 32
-  return Math.floor(fraction * periodMs)
-}
+const offsetOf = (berthId: BerthId, periodMs: number): number => Math.floor(fractionOf(berthId.slice(1)) * periodMs)
 
 /** Whether a berth has its turn after `since` and not after `until`. */
 export const hasTurn = (

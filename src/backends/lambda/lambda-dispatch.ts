@@ -1,16 +1,18 @@
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError, isBerthError } from '../../domain/errors.ts'
 import { type BerthId, berthIdSchema, type RunId, runIdSchema } from '../../domain/ids.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch, DispatchOptions, DispatchRequest } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import { RUNNER_PROTOCOL, type RunnerReply, type RunnerRequest } from '../../domain/runner-protocol.ts'
 import { acceptRunnerReply } from '../../domain/runner-reply.ts'
+import { type FunctionUse, ownFunctions } from './function-use.ts'
 import { type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
 import { createDescription, type DescriptionOptions } from './invoke-description.ts'
 import { endedByPlatform } from './invoke-ending.ts'
-import { filesPrefixOf, runPrefixOf } from './names.ts'
 
 export interface LambdaDispatchOptions extends DescriptionOptions {
+  readonly clock: Clock
   readonly events: Events
   /** Runs at once over all tenants; at most the connections of the invoke client. */
   readonly maxConcurrency: number
@@ -23,11 +25,14 @@ const checkedIds = (berthId: BerthId, runId: string): { berthId: BerthId; runId:
   throw new BerthError('invalid_request', `expected a berth id and a run id, got ${JSON.stringify([berthId, runId])}`)
 }
 
-const eventOf = (cell: Cell, berth: BerthId, request: DispatchRequest): RunnerRequest => {
+/** The runner of a function that keeps its tenants apart compares `tenant` with what Lambda says. */
+type RunEvent = RunnerRequest & { readonly tenant?: string }
+
+const eventOf = (use: FunctionUse, berth: BerthId, request: DispatchRequest): RunEvent => {
   const { berthId, runId } = checkedIds(berth, request.runId)
-  const { bucket } = cell.foundation
-  const prefix = { kind: 's3' as const, bucket, files: filesPrefixOf(berthId), run: runPrefixOf(berthId, runId) }
-  return { protocol: RUNNER_PROTOCOL, kind: 'run', ...request, prefix }
+  const { tenantId } = use.target(berthId)
+  const event = { protocol: RUNNER_PROTOCOL, kind: 'run', ...request, prefix: use.prefix(berthId, runId) } as const
+  return tenantId === undefined ? event : { ...event, tenant: tenantId }
 }
 
 const malformed = (detail: string, data: Readonly<Record<string, unknown>>): BerthError =>
@@ -49,7 +54,19 @@ const accept = ({ runId, minRunnerVersion }: DispatchRequest, { answer, requestI
     const { runnerVersion, runId: refused = runId } = error.data
     if (refused !== runId) throw malformed('The refusal belongs to another run', { requestId })
     if (error.code === 'runner_outdated' && Number(runnerVersion) >= minRunnerVersion)
-      throw malformed('The runner says that it is behind the fence, and is not', { requestId, runnerVersion })
+      throw malformed('The runner says that it is behind the fence, and is not', { requestId, claimed: runnerVersion })
+    throw error
+  }
+}
+
+/** A runner that refuses leaves its environment a moment later and takes down whoever comes before that. */
+const LEAVING_MS = 100
+
+const orRefusal = async (clock: Clock, signal: AbortSignal, accept: () => RunnerReply): Promise<RunnerReply> => {
+  try {
+    return accept()
+  } catch (error) {
+    if (isBerthError(error) && error.data['runnerVersion'] !== undefined) await clock.sleep(LEAVING_MS, signal)
     throw error
   }
 }
@@ -71,18 +88,23 @@ const tellEnding = (
   events.emit({ code: 'run.ended_by_platform', level: 'warn', berthId, runId: request.runId as RunId, detail })
 }
 
-/** Runs code in the caller's own function. Nothing is sent twice; a run that nobody waits for any more runs to its end. */
-export const createLambdaDispatch = (cell: Cell, options: LambdaDispatchOptions): Dispatch => {
-  const description = createDescription(cell, options)
+/** Runs code in the caller's own function. */
+export const createLambdaDispatch = (cell: Cell, options: LambdaDispatchOptions): Dispatch =>
+  createFunctionDispatch(cell, ownFunctions(cell), options)
+
+/** Nothing is sent twice; a run that nobody waits for any more runs to its end. */
+export const createFunctionDispatch = (cell: Cell, use: FunctionUse, options: LambdaDispatchOptions): Dispatch => {
+  const description = createDescription(cell, use, options)
   return {
-    capabilities: { streamsOutput: false, cancels: false, files: true, maxConcurrency: options.maxConcurrency },
+    capabilities: { streamsOutput: false, cancels: false, files: use.files, maxConcurrency: options.maxConcurrency },
 
     async dispatch(work) {
       const { berthId, request, signal } = work
-      const invoked = await invokeBerth(cell, { berthId, event: eventOf(cell, berthId, request), signal })
+      const event = eventOf(use, berthId, request)
+      const invoked = await invokeBerth(cell, { berthId, event, target: use.target(berthId), signal })
       const { failure } = invoked
       if (failure === null) {
-        const reply = accept(request, invoked)
+        const reply = await orRefusal(options.clock, signal, () => accept(request, invoked))
         description.answered(berthId)
         return reply
       }

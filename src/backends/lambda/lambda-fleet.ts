@@ -6,6 +6,7 @@ import type { Ids } from '../../domain/ports/ids.ts'
 import { listBerthFunctions, readFunction } from './lambda-functions.ts'
 import { runLambdaSelfTest } from './lambda-self-test.ts'
 import { updateFunction } from './lambda-update.ts'
+import { nameOf } from './names.ts'
 
 export interface LambdaFleetOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
@@ -30,7 +31,10 @@ export const createLambdaFleet = (cell: Cell, { clock, ids, priority = 'rollout'
     }
   },
 
-  update: (berthId, image, { signal }) => updateFunction(cell, { berthId, image, clock, priority, signal }),
+  update: (berthId, image, { signal }) => {
+    const functionName = nameOf(cell.deployment, berthId)
+    return updateFunction(cell, { functionName, image, clock, priority, signal })
+  },
 
   selfTest: (berthId, { signal }) => runLambdaSelfTest(cell, { berthId, ids, signal }),
 })

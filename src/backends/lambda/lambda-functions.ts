@@ -36,9 +36,17 @@ export async function* listBerthFunctions(cell: Cell, asking: Asking): AsyncGene
   } while (marker !== undefined)
 }
 
-/** Null when the berth has no function. GetFunction has a pool of its own, and alone tells the digest. */
-export const readFunction = async (cell: Cell, berthId: BerthId, asking: Asking): Promise<FunctionView | null> => {
-  const command = new GetFunctionCommand({ FunctionName: nameOf(cell.deployment, berthId) })
+/** Null when the berth has no function. */
+export const readFunction = (cell: Cell, berthId: BerthId, asking: Asking): Promise<FunctionView | null> =>
+  readNamedFunction(cell, nameOf(cell.deployment, berthId), asking)
+
+/** Null when there is none. GetFunction has a pool of its own, and alone tells the digest. */
+export const readNamedFunction = async (
+  cell: Cell,
+  functionName: string,
+  asking: Asking,
+): Promise<FunctionView | null> => {
+  const command = new GetFunctionCommand({ FunctionName: functionName })
   const call = { pool: 'getFunction', operation: 'GetFunction', expected: isNotFound, ...asking } as const
   try {
     const { Code, Configuration = {} } = await pacedCall(cell, call, (options) =>

@@ -3,13 +3,11 @@ import { awsFailureOf, isBusy, isNotFound } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { pacedCall } from '../../aws/paced-call.ts'
 import { BerthError } from '../../domain/errors.ts'
-import type { BerthId } from '../../domain/ids.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
-import { type Asking, type FunctionView, readFunction } from './lambda-functions.ts'
-import { nameOf } from './names.ts'
+import { type Asking, type FunctionView, readNamedFunction } from './lambda-functions.ts'
 
 export interface CodeUpdate extends Asking {
-  readonly berthId: BerthId
+  readonly functionName: string
   /** `<repository>@sha256:<digest>` */
   readonly image: string
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
@@ -25,7 +23,7 @@ const digestOf = (image: string): string => image.slice(image.indexOf('@') + 1)
 const runs = ({ image, update, state }: FunctionView, wanted: string): boolean =>
   digestOf(image) === digestOf(wanted) && update === 'Successful' && state !== 'Failed'
 
-const gone = (berthId: BerthId): BerthError => new BerthError('not_found', `Berth ${berthId} has no function`)
+const gone = (functionName: string): BerthError => new BerthError('not_found', `There is no function ${functionName}`)
 
 const refused = (detail: string, view: { reason: string; reasonCode: string }, cause?: unknown): BerthError =>
   new BerthError('berth_broken', detail, { data: { ...view }, ...(cause === undefined ? {} : { cause }) })
@@ -33,13 +31,13 @@ const refused = (detail: string, view: { reason: string; reasonCode: string }, c
 /** Waits until no change of the function is under way. */
 const settled = async (cell: Cell, update: CodeUpdate, deadlineMs: number): Promise<FunctionView> => {
   for (let attempt = 1; ; attempt += 1) {
-    const view = await readFunction(cell, update.berthId, update)
-    if (view === null) throw gone(update.berthId)
+    const view = await readNamedFunction(cell, update.functionName, update)
+    if (view === null) throw gone(update.functionName)
     if (view.update !== 'InProgress' && view.state !== 'Pending') return view
     if (update.clock.monotonicMs() > deadlineMs)
       throw new BerthError('backend_unavailable', 'The berth takes too long to be brought to its image', {
         retryAfterSeconds: 30,
-        data: { function: nameOf(cell.deployment, update.berthId), state: view.state, update: view.update },
+        data: { function: update.functionName, state: view.state, update: view.update },
       })
     // Jitter, so that many who began together do not ask together.
     await update.clock.sleep(Math.min(POLL_MS, FIRST_POLL_MS * attempt) * (0.5 + Math.random()), update.signal)
@@ -54,22 +52,23 @@ const isRefused = (error: unknown): boolean =>
     awsFailureOf(error)?.name ?? '',
   )
 
+const isHandled = (error: unknown): boolean => isRaced(error) || isRefused(error) || isNotFound(error)
+
 /** False when it raced with another change. */
 const replaceCode = async (cell: Cell, update: CodeUpdate, view: FunctionView): Promise<boolean> => {
-  const { berthId, image, priority, signal } = update
+  const { functionName, image, priority, signal } = update
   const command = new UpdateFunctionCodeCommand({
-    FunctionName: nameOf(cell.deployment, berthId),
+    FunctionName: functionName,
     ImageUri: image,
     RevisionId: view.revisionId,
   })
-  const expected = (error: unknown): boolean => isRaced(error) || isRefused(error) || isNotFound(error)
-  const call = { pool: 'lambda', operation: 'UpdateFunctionCode', priority, signal, expected } as const
+  const call = { pool: 'lambda', operation: 'UpdateFunctionCode', priority, signal, expected: isHandled } as const
   try {
     await pacedCall(cell, call, (options) => cell.clients.lambda.send(command, options))
     return true
   } catch (error) {
     if (isRaced(error)) return false
-    if (isNotFound(error)) throw gone(berthId)
+    if (isNotFound(error)) throw gone(functionName)
     if (!isRefused(error)) throw error
     const { name: reasonCode = '', message: reason = '' } = awsFailureOf(error) ?? {}
     throw refused('The image was refused for this berth', { reason, reasonCode }, error)
@@ -77,7 +76,7 @@ const replaceCode = async (cell: Cell, update: CodeUpdate, view: FunctionView): 
 }
 
 /**
- * Brings a berth's function to an image and waits until it runs there. One that runs it already costs one GetFunction.
+ * Brings a function to an image and waits until it runs there. One that runs it already costs one GetFunction.
  * @throws {BerthError} invalid_request, not_found, berth_broken with Lambda's own reason in `data`, backend_unavailable
  */
 export const updateFunction = async (cell: Cell, update: CodeUpdate): Promise<void> => {

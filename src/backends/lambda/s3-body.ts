@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream'
  * the first chunk: a stream's own iterator would not see that.
  */
 export const readDownload = (stream: Readable): AsyncIterableIterator<Uint8Array> => {
+  // A connection that breaks before anyone reads must not take the server down; whoever reads then gets the error.
+  stream.on('error', () => {})
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   return {
     [Symbol.asyncIterator]() {

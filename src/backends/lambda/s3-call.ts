@@ -36,5 +36,9 @@ export const s3Find = <T>(
     }
   })
 
-/** Keys are asked for URL-encoded: XML has no way to write some characters that a key may contain. */
-export const decodeKey = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '))
+/**
+ * A key of a listing. They are asked for URL-encoded, for XML has no way to write some characters that a key may contain; the
+ * answer says whether they are.
+ */
+export const decodeKey = (key: string, encoding: string | undefined): string =>
+  encoding === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key

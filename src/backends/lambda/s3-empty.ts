@@ -54,9 +54,11 @@ async function* versionPages({ cell, prefix, signal }: Work): AsyncGenerator<Lis
       (options) => cell.clients.s3.send(command, options),
     )
     yield page
-    const { IsTruncated, NextKeyMarker = '', NextVersionIdMarker } = page
+    const { IsTruncated, NextKeyMarker = '', NextVersionIdMarker, EncodingType } = page
     markers =
-      IsTruncated === true ? { KeyMarker: decodeKey(NextKeyMarker), ...versionMarker(NextVersionIdMarker) } : null
+      IsTruncated === true
+        ? { KeyMarker: decodeKey(NextKeyMarker, EncodingType), ...versionMarker(NextVersionIdMarker) }
+        : null
   }
 }
 
@@ -85,8 +87,11 @@ const deleteAlone = ({ cell, signal }: Work, version: Version): Promise<unknown>
 
 const deleteVersions = async (work: Work): Promise<{ objects: number; versions: number }> => {
   const count = { objects: 0, versions: 0 }
-  for await (const { Versions = [], DeleteMarkers = [] } of versionPages(work)) {
-    const found = [...Versions, ...DeleteMarkers].map(({ Key = '', VersionId }) => ({ Key: decodeKey(Key), VersionId }))
+  for await (const { Versions = [], DeleteMarkers = [], EncodingType } of versionPages(work)) {
+    const found = [...Versions, ...DeleteMarkers].map(({ Key = '', VersionId }) => ({
+      Key: decodeKey(Key, EncodingType),
+      VersionId,
+    }))
     await deleteTogether(
       work,
       found.filter((version) => !isUnfitForXml(version)),
@@ -111,9 +116,13 @@ const abortUploads = async (work: Work): Promise<number> => {
   let count = 0
   // An aborted upload leaves the list, so the first page is asked for until it is empty.
   for (;;) {
-    const { Uploads = [] } = await uploadsBelow(work)
+    const { Uploads = [], EncodingType } = await uploadsBelow(work)
     for (const { Key = '', UploadId } of Uploads) {
-      const command = new AbortMultipartUploadCommand({ Bucket: cell.foundation.bucket, Key: decodeKey(Key), UploadId })
+      const command = new AbortMultipartUploadCommand({
+        Bucket: cell.foundation.bucket,
+        Key: decodeKey(Key, EncodingType),
+        UploadId,
+      })
       await s3Call(cell, { operation: 'AbortMultipartUpload', signal }, (options) =>
         cell.clients.s3.send(command, options),
       )

@@ -38,7 +38,7 @@ export async function* listObjects(cell: Cell, listing: Listing): AsyncGenerator
       cell.clients.s3.send(command, options),
     )
     for (const { Key = '', Size = 0, LastModified = new Date(0) } of page.Contents ?? [])
-      yield { name: decodeKey(Key).slice(prefix.length), bytes: Size, modifiedAt: LastModified }
+      yield { name: decodeKey(Key, page.EncodingType).slice(prefix.length), bytes: Size, modifiedAt: LastModified }
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined
   } while (token !== undefined)
 }
