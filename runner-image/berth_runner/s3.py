@@ -12,7 +12,7 @@ from typing import Any
 CONNECTIONS = 8
 _TRIES = 3
 _CONNECT_SECONDS = 3
-_READ_SECONDS = 20
+_READ_SECONDS = 10
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _DENIED = {"AccessDenied", "403", "Forbidden"}
 
@@ -20,11 +20,9 @@ _DENIED = {"AccessDenied", "403", "Forbidden"}
 class S3Error(Exception):
     """S3 did not do what was asked. The text is S3's code alone: its own words name keys, roles and accounts."""
 
-    def __init__(self, code: str, *, is_transient: bool = False) -> None:
+    def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-        # The connection broke, so the same request may succeed.
-        self.is_transient = is_transient
 
     @property
     def is_missing(self) -> bool:
@@ -66,15 +64,14 @@ def _warm() -> None:
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn botocore's errors into S3Error."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
         raise S3Error(str(error.response.get("Error", {}).get("Code") or "Unknown")[:64]) from error
     except BotoCoreError as error:
-        is_transient = isinstance(error, HTTPClientError | IncompleteReadError)
-        raise S3Error(type(error).__name__, is_transient=is_transient) from error
+        raise S3Error(type(error).__name__) from error
 
 
 def exists(bucket: str, key: str) -> bool:

@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ class FilesTooLargeError(Exception):
 
 class _StoppedError(Exception):
     """Another file has failed."""
+
+
+class _BrokenOffError(S3Error):
+    """The answer had begun, so botocore did not repeat the request."""
 
 
 class _Budget:
@@ -72,8 +77,8 @@ def _fill(fd: int, prefix: Mapping[str, Any], name: str, budget: _Budget) -> Non
         try:
             _stream(fd, prefix, name, budget)
             os.lseek(fd, 0, os.SEEK_SET)
-        except S3Error as error:
-            if not error.is_transient or attempt == _TRIES - 1:
+        except _BrokenOffError:
+            if attempt == _TRIES - 1:
                 raise
             # What came so far counts no more.
             budget.take(-os.lseek(fd, 0, os.SEEK_END))
@@ -86,8 +91,8 @@ def _fill(fd: int, prefix: Mapping[str, Any], name: str, budget: _Budget) -> Non
 def _stream(fd: int, prefix: Mapping[str, Any], name: str, budget: _Budget) -> None:
     with s3.translated():
         found = s3.client().get_object(Bucket=prefix["bucket"], Key=prefix["files"] + name)
-        body = found["Body"]
-        try:
+    try:
+        with s3.translated(), closing(found["Body"]) as body:
             if found["ContentLength"] > budget.limit:
                 budget.take(found["ContentLength"])
             while chunk := body.read(_CHUNK):
@@ -95,8 +100,8 @@ def _stream(fd: int, prefix: Mapping[str, Any], name: str, budget: _Budget) -> N
                     raise _StoppedError
                 budget.take(len(chunk))
                 _write(fd, chunk)
-        finally:
-            body.close()
+    except S3Error as error:
+        raise _BrokenOffError(error.code) from error
 
 
 def _write(fd: int, chunk: bytes) -> None:

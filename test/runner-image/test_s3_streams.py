@@ -1,6 +1,8 @@
 """What breaks on the way between the supervisor and S3, shown with a server of this test's own."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +13,7 @@ from berth_runner import s3
 from berth_runner.protocol import Refusal
 from berth_runner.s3_files import FilesTooLargeError, fetch
 from berth_runner.s3_keeper import KeptNotError, S3Keeper
+from runner_process import PACKAGE_ROOT
 
 MIB = 1024 * 1024
 PREFIX = {"kind": "s3", "bucket": "berths", "files": "berths/b1/files/", "run": "berths/b1/runs/r1/"}
@@ -110,6 +113,19 @@ def test_a_download_that_always_breaks_off_is_refused_and_leaves_nothing(server,
     assert len(server.seen) == 3
     assert list(tmp_path.iterdir()) == []
     assert open_files() <= before
+
+
+def test_a_server_that_never_answers_is_asked_no_more_than_three_times(server, tmp_path):
+    def hang_up(asked: Asked) -> None:
+        asked.close_connection = True
+
+    server.answer = hang_up
+
+    with pytest.raises(Refusal) as refused:
+        fetch(PREFIX, ["a.bin"], max_bytes=MIB, folder=tmp_path)
+
+    assert refused.value.code == "runner_failed"
+    assert len(server.seen) == 3
 
 
 def test_s3s_own_words_stay_out_of_the_refusal(server, tmp_path):
@@ -249,3 +265,12 @@ def test_a_control_shows_that_botocore_would_otherwise_read_them(tmp_path, monke
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert Session().get_config_variable("region") == "from-the-home-folder"
+
+
+def test_botocore_is_loaded_only_by_who_needs_it():
+    program = "import sys, berth_runner.local, berth_runner.handler; print('botocore' in sys.modules)"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE_ROOT)}
+
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "False"
