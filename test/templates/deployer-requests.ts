@@ -144,14 +144,7 @@ export const serverWorkOf = (id: BerthId): readonly Request[] => [
     'cloudformation:RoleArn': STACK_ROLE,
   }),
   ...all(
-    [
-      'UpdateStack',
-      'DeleteStack',
-      'DescribeStacks',
-      'DescribeStackEvents',
-      'DescribeStackResources',
-      'GetTemplate',
-    ].map((action) => `cloudformation:${action}`),
+    ['UpdateStack', 'DeleteStack', 'DescribeStacks', 'DescribeStackEvents'].map((action) => `cloudformation:${action}`),
     arn.stack(nameOf('berth', id)),
   ),
   ...all(['cloudformation:DescribeStacks'], arn.stack('berth-foundation')),
