@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Webhook } from 'standardwebhooks'
+import { signHook } from '../signed-hook.ts'
 import { type JsonClient, createJsonClient } from './json-client.ts'
 
 const PROJECT = 'bench'
@@ -72,15 +72,8 @@ const makeKey = async (client: JsonClient, operatorKey: string): Promise<string>
 
 const signUpWith = (client: JsonClient, secret: string) => async (): Promise<string> => {
   const uid = randomUUID()
-  const body = JSON.stringify({ type: 'user.created', data: { project: PROJECT, uid } })
-  const id = `evt_${randomUUID()}`
-  const now = new Date()
-  const headers = {
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-    'webhook-signature': new Webhook(secret).sign(id, now, body),
-  }
-  expectStatus(await client({ method: 'POST', path: '/v1/hooks/identity', headers, body }), 202)
+  const event = signHook({ secret, payload: { type: 'user.created', data: { project: PROJECT, uid } } })
+  expectStatus(await client({ method: 'POST', path: '/v1/hooks/identity', ...event }), 202)
   return uid
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto'
-import { Webhook } from 'standardwebhooks'
+import { signHook } from '../../scripts/signed-hook.ts'
 import type { ServerUnderTest } from './server-under-test.ts'
 
 /** What the server has acknowledged, and so must never lose. */
@@ -37,20 +37,8 @@ const isBroken = (error: unknown): boolean => error instanceof TypeError
 
 const signUps = async ({ server, acknowledged, signal }: Load): Promise<void> => {
   const uid = `user ${randomBytes(6).toString('hex')} é/../😀`
-  const body = JSON.stringify({ type: 'user.created', data: { project, uid } })
-  const id = `evt_${randomBytes(8).toString('hex')}`
-  const now = new Date()
-  const answer = await fetch(`${server.url}/v1/hooks/identity`, {
-    method: 'POST',
-    signal,
-    headers: {
-      'Content-Type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-      'webhook-signature': new Webhook(server.hookSecret).sign(id, now, body),
-    },
-    body,
-  })
+  const event = signHook({ secret: server.hookSecret, payload: { type: 'user.created', data: { project, uid } } })
+  const answer = await fetch(`${server.url}/v1/hooks/identity`, { method: 'POST', signal, ...event })
   await expectStatus(answer, 202)
   acknowledged.uids.push(uid)
   await pause(40, signal)

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signHook } from '../../scripts/signed-hook.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 
 const makeSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`
@@ -28,18 +29,8 @@ describe('POST /v1/hooks/identity', () => {
     payload: unknown,
     { id = randomUUID(), with: key = secret, offSeconds = 0, headers = {} }: Sent = {},
   ) => {
-    const body = JSON.stringify(payload)
-    const at = new Date(Date.now() + offSeconds * 1000)
-    return server.call('POST', '/v1/hooks/identity', {
-      body,
-      headers: {
-        'Content-Type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-        'webhook-signature': new Webhook(key).sign(id, at, body),
-        ...headers,
-      },
-    })
+    const event = signHook({ secret: key, payload, id, at: new Date(Date.now() + offSeconds * 1000) })
+    return server.call('POST', '/v1/hooks/identity', { ...event, headers: { ...event.headers, ...headers } })
   }
 
   test('signs a user up before it answers, and the user has a berth', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Webhook } from 'standardwebhooks'
+import { signHook } from '../../scripts/signed-hook.ts'
 import { type Berth, createBerth } from '../../src/client/berth.ts'
 import type { Run } from '../../src/domain/run.ts'
 import { type Composed, compose } from '../../src/main/compose.ts'
@@ -37,19 +37,8 @@ export const openSite = async (env: Readonly<Record<string, string>> = {}): Prom
   const { secret: key } = await operator.keys.create({ name: 'promises', role: 'service', project })
 
   const callHook = async (type: string, uid: string): Promise<void> => {
-    const body = JSON.stringify({ type, data: { project, uid } })
-    const id = `evt_${randomBytes(8).toString('hex')}`
-    const now = new Date()
-    const answer = await fetch(`${berth.url}/v1/hooks/identity`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-        'webhook-signature': new Webhook(hookSecret).sign(id, now, body),
-      },
-      body,
-    })
+    const event = signHook({ secret: hookSecret, payload: { type, data: { project, uid } } })
+    const answer = await fetch(`${berth.url}/v1/hooks/identity`, { method: 'POST', ...event })
     if (answer.status !== 202) throw new Error(`the hook answered ${answer.status}: ${await answer.text()}`)
   }
 
