@@ -1,80 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { collect, quiet } from '../contract/content.ts'
-import { externalId, ids, openProvisioningSite, type ProvisioningSite } from '../support/provisioning-site.ts'
+import { quiet } from '../contract/content.ts'
+import { recover, runUntilKilled, SPARES, violationsOf } from '../support/crash-check.ts'
+import { externalId, ids, openProvisioningSite } from '../support/provisioning-site.ts'
 
 const signal = quiet()
-const SPARES = 1
-
-interface Round {
-  readonly step: string
-  readonly nth: number
-  readonly index: number
-}
-
-interface Acknowledged {
-  readonly signedUp: readonly string[]
-  readonly deleted: ReadonlySet<string>
-}
-
-const runUntilKilled = (dataDir: string, { step, nth, index }: Round): Promise<Acknowledged> =>
-  new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, 'doomed-server.ts')
-    execFile(process.execPath, [script, dataDir, step, `${nth}`, `${index}`], (error, stdout, stderr) => {
-      if (error?.signal !== 'SIGKILL') return reject(new Error(`expected a death by SIGKILL: ${stderr}`))
-      const lines = stdout.trim().split('\n')
-      const named = (word: string) =>
-        lines.flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []))
-      resolve({ signedUp: named('signed-up'), deleted: new Set(named('deleted')) })
-    })
-  })
-
-/** Works until nothing is left to do. */
-const recover = async (site: ProvisioningSite): Promise<void> => {
-  const stop = site.work()
-  await expect
-    .poll(async () => ({ ...(await site.store.berths.countByState()) }), { timeout: 20_000 })
-    .toMatchObject({ provisioning: 0, deprovisioning: 0, spare: SPARES })
-  await expect
-    .poll(async () => (await site.store.tenants.list({ cursor: null, limit: 1, state: 'deprovisioning' })).entries)
-    .toEqual([])
-  await stop()
-}
-
-const berthRows = async (site: ProvisioningSite) => {
-  const { entries } = await site.store.berths.list({ cursor: null, limit: 10_000, states: null })
-  return entries
-}
-
-/** What must hold after every crash; each sentence is a violation. */
-const violationsOf = async (
-  site: ProvisioningSite,
-  { signedUp, deleted }: Acknowledged,
-): Promise<readonly string[]> => {
-  const violations: string[] = []
-  const rows = await berthRows(site)
-  const living = rows.filter(({ state }) => state !== 'deleted')
-  for (const uid of signedUp) {
-    const found = await site.store.tenants.findByExternalId(externalId(uid))
-    if (found === null) violations.push(`the sign-up of ${uid} was lost`)
-    else if (deleted.has(uid) && (found.state !== 'deleted' || found.receipt === null))
-      violations.push(`${uid} was deleted and is ${found.state}`)
-    else if (found.state === 'active') {
-      const own = living.filter(({ tenantId }) => tenantId === found.id)
-      if (own.length !== 1 || own[0]?.state !== 'ready') violations.push(`${uid} has ${own.length} berths`)
-    }
-  }
-  const resources = await collect(site.folders.list({ signal }))
-  const owned = new Set(living.map(({ id }) => id))
-  for (const { berthId, partial } of resources)
-    if (!owned.has(berthId)) violations.push(`nobody owns the resources of ${berthId}`)
-    else if (partial) violations.push(`the resources of ${berthId} are incomplete`)
-  if (resources.length < living.length) violations.push('a berth has no resources')
-  return violations
-}
+const script = join(import.meta.dirname, 'doomed-server.ts')
 
 const steps = ['signedUp', 'create', 'created', 'selfTest', 'ensured', 'deletionRequested', 'destroy', 'destroyed']
 const rounds = steps.flatMap((step) => [1, 2, 4].map((nth) => ({ step, nth })))
@@ -89,7 +22,7 @@ describe('a server killed by SIGKILL', () => {
   test.each(rounds.map((round, index) => ({ ...round, index })))(
     'at $step, time $nth, leaves exactly one berth per tenant and no resource without an owner',
     async (round) => {
-      const acknowledged = await runUntilKilled(dataDir, round)
+      const acknowledged = await runUntilKilled(script, dataDir, round)
 
       await using site = await openProvisioningSite({ dataDir, spares: SPARES, leaseMs: 300 })
       await recover(site)

@@ -41,11 +41,18 @@ export interface AwsCellOptions {
 
 /** A cell with the real foundation stack, an image and the server's own clients. */
 export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): Promise<AwsCell> => {
-  const { deployment = 'berth', clock = createSystemClock() } = options
+  const { deployment = 'berth' } = options
   // The SDK reads its own variables, in the server too.
   Object.assign(process.env, aws.env)
-  const clients = createCellClients({ region: aws.region, deployment })
-  const signal = AbortSignal.timeout(30_000)
+  await makeFoundation(aws, deployment)
+  const { cell, clients, wantedImage } = await connectAwsCell({ ...options, region: aws.region })
+  const image = await aws.image('v1', undefined, cell.foundation.repositoryUri.split('/').slice(1).join('/'))
+  await wantedImage.write({ image, version: 1, fence: 0 }, { signal: AbortSignal.timeout(30_000) })
+  return { cell, wantedImage, image, [Symbol.asyncDispose]: async () => clients[Symbol.dispose]() }
+}
+
+const makeFoundation = async ({ region }: AwsLocal, deployment: string): Promise<void> => {
+  using clients = createCellClients({ region, deployment })
   const StackName = foundationStackOf(deployment)
   const TemplateBody = await readFile(new URL('../../templates/foundation.yaml', import.meta.url), 'utf8')
   const Parameters = [{ ParameterKey: 'Deployment', ParameterValue: deployment }]
@@ -54,10 +61,14 @@ export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): 
   )
   const waiting = { client: clients.cloudFormation, maxWaitTime: 30, minDelay: 0.05, maxDelay: 0.2 }
   await waitUntilStackCreateComplete(waiting, { StackName })
+}
+
+/** The cell as a server finds it that starts where `openAwsCell` was before. */
+export const connectAwsCell = async (options: AwsCellOptions & { readonly region: string }) => {
+  const { deployment = 'berth', clock = createSystemClock() } = options
+  const clients = createCellClients({ region: options.region, deployment })
   const pacer = options.pacer ?? createPacer({ clock, rates: freeRates })
-  const cell = await openCell({ name: 'home', region: aws.region, deployment, clients, pacer, signal, ...options })
-  const wantedImage = createWantedImage(cell, clock)
-  const image = await aws.image('v1', undefined, cell.foundation.repositoryUri.split('/').slice(1).join('/'))
-  await wantedImage.write({ image, version: 1, fence: 0 }, { signal })
-  return { cell, wantedImage, image, [Symbol.asyncDispose]: async () => clients[Symbol.dispose]() }
+  const signal = AbortSignal.timeout(30_000)
+  const cell = await openCell({ ...options, name: 'home', deployment, clients, pacer, signal })
+  return { cell, clients, wantedImage: createWantedImage(cell, clock) }
 }

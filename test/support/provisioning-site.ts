@@ -10,12 +10,7 @@ import type { Fleet, SelfTestReport } from '../../src/domain/ports/fleet.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
-import {
-  createProvisioner,
-  type Provisioner,
-  type ProvisionerDeps,
-  type ProvisionerOptions,
-} from '../../src/provisioner/provisioner.ts'
+import { createProvisioner, type Provisioner, type ProvisionerOptions } from '../../src/provisioner/provisioner.ts'
 import { openSqliteStore } from '../../src/store/open-sqlite-store.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 
@@ -33,6 +28,8 @@ export interface ProvisioningSite extends AsyncDisposable {
   readonly store: Store
   /** The real folders, without faults. */
   readonly folders: Berths
+  /** Where the site's berths are, without faults: the folders unless others were given. */
+  readonly berths: Berths
   readonly log: EventLog
   readonly provisioner: Provisioner
   /** Starts the worker; the result stops it. */
@@ -51,14 +48,22 @@ export const openProvisioningSite = async (
     readonly clock?: Clock
     /** Puts something over the folders. */
     readonly over?: (berths: Berths) => Berths
-    /** Berths of another backend, with what tests them; folders without it. */
-    readonly backend?: Pick<ProvisionerDeps, 'berths' | 'fleet'>
+    /** Berths of another backend than folders. */
+    readonly berths?: Berths
   } = {},
 ): Promise<ProvisioningSite> => {
-  const { fault = () => undefined, dataDir: given, clock: own = clock, over = same, backend, ...settings } = options
+  const {
+    fault = () => undefined,
+    dataDir: given,
+    clock: own = clock,
+    over = same,
+    berths: others,
+    ...settings
+  } = options
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'berth-provisioner-')))
   const store = await openSqliteStore({ dataDir, clock })
   const folders = createBerthFolders(await openLayout(join(dataDir, 'folders'), []))
+  const berths = others ?? folders
   const log = createEventLog()
   const provisioner = createProvisioner(
     {
@@ -66,8 +71,8 @@ export const openProvisioningSite = async (
       clock: own,
       ids,
       events: log,
-      berths: withFaults(over(backend?.berths ?? folders), fault),
-      fleet: backend?.fleet ?? createSelfTest(folders, fault),
+      berths: withFaults(over(berths), fault),
+      fleet: createSelfTest(berths, fault),
     },
     {
       pickCell: async () => 'home',
@@ -96,7 +101,7 @@ export const openProvisioningSite = async (
     await store[Symbol.asyncDispose]()
     if (given === undefined) await rm(dataDir, { recursive: true, maxRetries: 5 })
   }
-  return { store, folders, log, provisioner, work, [Symbol.asyncDispose]: close }
+  return { store, folders, berths, log, provisioner, work, [Symbol.asyncDispose]: close }
 }
 
 const withFaults = (berths: Berths, fault: Fault): Berths => ({
@@ -124,6 +129,6 @@ const createSelfTest = (berths: Berths, fault: Fault): Pick<Fleet, 'selfTest'> =
     await fault('selfTest', berthId)
     const found = await berths.find(berthId, options)
     const whole = found !== null && !found.partial
-    return { ...passed, passed: whole, checks: [{ name: 'present', passed: whole, detail: 'the folder is there' }] }
+    return { ...passed, passed: whole, checks: [{ name: 'present', passed: whole, detail: 'its resources are there' }] }
   },
 })
