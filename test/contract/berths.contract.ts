@@ -12,7 +12,15 @@ export interface BerthsSubject extends AsyncDisposable {
   readonly ids: Ids
   /** Leaves the berth as a crash in the middle of `create` would. */
   makePartial(berthId: BerthId): Promise<void>
+  readonly capabilities?: {
+    /** Berths hold files. False where one function without a prefix serves all of them. @default true */
+    readonly files: boolean
+    /** A berth has parts, so that it can be half made. False where it is one object. @default true */
+    readonly parts: boolean
+  }
 }
+
+const NO_FILES = 'berths of this backend hold no files'
 
 /** What every adapter of `Berths` must do. */
 export const describeBerths = (name: string, make: () => Promise<BerthsSubject>): void => {
@@ -24,6 +32,7 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
     })
     afterEach(() => subject[Symbol.asyncDispose]())
 
+    const can = () => subject.capabilities ?? { files: true, parts: true }
     const listed = async () => (await collect(subject.berths.list({ signal }))).map((found) => found.berthId)
     const putFile = (berthId: BerthId) =>
       subject.files.put({ berthId, area: 'files' }, `${randomUUID()}.txt`, bodyOf('x'), { maxBytes: 10, signal })
@@ -44,7 +53,8 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect((await listed()).filter((id) => id === berthId)).toHaveLength(1)
     })
 
-    test('making a berth again keeps what it holds', async () => {
+    test('making a berth again keeps what it holds', async (context) => {
+      context.skip(!can().files, NO_FILES)
       const berthId = subject.ids.berthId()
       await subject.berths.create(berthId, { signal })
       const { name } = await putFile(berthId)
@@ -56,7 +66,8 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect(found?.entry.bytes).toBe(1)
     })
 
-    test('a half-made berth is partial until create has run again', async () => {
+    test('a half-made berth is partial until create has run again', async (context) => {
+      context.skip(!can().parts, 'a berth of this backend is one object: there or not')
       const berthId = subject.ids.berthId()
       await subject.makePartial(berthId)
       expect(await subject.berths.find(berthId, { signal })).toEqual({ berthId, partial: true })
@@ -67,7 +78,8 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect(await subject.berths.find(berthId, { signal })).toEqual({ berthId, partial: false })
     })
 
-    test('a destroyed berth is gone with its files, and the report counts them and names what was verified', async () => {
+    test('a destroyed berth is gone with its files, and the report counts them and names what was verified', async (context) => {
+      context.skip(!can().files, NO_FILES)
       const berthId = subject.ids.berthId()
       await subject.berths.create(berthId, { signal })
       await putFile(berthId)
@@ -94,7 +106,8 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect(report.deleted.every((item) => item.count === 0)).toBe(true)
     })
 
-    test('destroying one berth leaves the others alone', async () => {
+    test('destroying one berth leaves the others alone', async (context) => {
+      context.skip(!can().files, NO_FILES)
       const [gone, kept] = [subject.ids.berthId(), subject.ids.berthId()]
       await subject.berths.create(gone, { signal })
       await subject.berths.create(kept, { signal })

@@ -23,6 +23,8 @@ const KIB = 1024
 
 const limited = (limits: Partial<RunLimits>) => ({ limits: { ...defaultRunLimits, ...limits } })
 
+const NO_FILES = 'runs of this backend have no prefix of their own'
+
 /** What every adapter of `Dispatch` must do. What a backend can't is in `dispatch.capabilities`. */
 export const describeDispatch = (name: string, make: () => Promise<DispatchSubject>): void => {
   describe(`Dispatch: ${name}`, () => {
@@ -103,7 +105,8 @@ export const describeDispatch = (name: string, make: () => Promise<DispatchSubje
       expect(reply.logs.stdout).toBe('before\n')
     })
 
-    test('a named file lies in the working directory', async () => {
+    test('a named file lies in the working directory', async (context) => {
+      context.skip(!subject.dispatch.capabilities.files, NO_FILES)
       const file = await putFile(subject.berthId, 'mine')
 
       const reply = await python(`open(${JSON.stringify(file)}).read()`, { files: [file] })
@@ -111,7 +114,8 @@ export const describeDispatch = (name: string, make: () => Promise<DispatchSubje
       expect(reply.results.find((result) => result.isMain)?.json ?? reply.results[0]?.text).toBe('mine')
     })
 
-    test('a file of another berth is not found', async () => {
+    test('a file of another berth is not found', async (context) => {
+      context.skip(!subject.dispatch.capabilities.files, NO_FILES)
       const file = await putFile(subject.otherBerthId, 'theirs')
       const request = requestOf(`open(${JSON.stringify(file)}).read()`, { files: [file] })
 
@@ -153,7 +157,8 @@ export const describeDispatch = (name: string, make: () => Promise<DispatchSubje
       expect(Buffer.from(reply.artifacts[0]?.content ?? '', 'base64').toString()).toBe('content')
     })
 
-    test("an artifact too large for the reply is stored in the run's own place", async () => {
+    test("an artifact too large for the reply is stored in the run's own place", async (context) => {
+      context.skip(!subject.dispatch.capabilities.files, NO_FILES)
       const request = requestOf(`open("outputs/big.txt", "w").write("x" * ${200 * KIB})\nNone`)
 
       const reply = await run({ ...request, ...limited({ maxInlineArtifactBytes: 100 * KIB }) })

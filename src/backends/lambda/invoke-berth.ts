@@ -83,13 +83,8 @@ const invokedOf = (output: InvokeCommandOutput): Invoked => {
  * @throws {BerthError} as `invokeError` tells, malformed_reply, runner_failed after the deadline; the signal's reason
  */
 export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<Invoked> => {
-  const {
-    berthId,
-    event,
-    target = ownFunctions(cell).target(berthId),
-    signal,
-    deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS,
-  } = invocation
+  const { berthId, event, signal, target = ownFunctions(cell).target(berthId) } = invocation
+  const { deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS } = invocation
   signal.throwIfAborted()
   const command = new InvokeCommand({
     FunctionName: target.functionName,

@@ -23,7 +23,8 @@ const digestOf = (image: string): string => image.slice(image.indexOf('@') + 1)
 const runs = ({ image, update, state }: FunctionView, wanted: string): boolean =>
   digestOf(image) === digestOf(wanted) && update === 'Successful' && state !== 'Failed'
 
-const gone = (functionName: string): BerthError => new BerthError('not_found', `There is no function ${functionName}`)
+const gone = (functionName: string): BerthError =>
+  new BerthError('not_found', 'There is no function to update', { data: { function: functionName } })
 
 const refused = (detail: string, view: { reason: string; reasonCode: string }, cause?: unknown): BerthError =>
   new BerthError('berth_broken', detail, { data: { ...view }, ...(cause === undefined ? {} : { cause }) })

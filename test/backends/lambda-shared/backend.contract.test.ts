@@ -1,0 +1,42 @@
+import { afterAll, beforeAll } from 'vitest'
+import { describeBerths } from '../../contract/berths.contract.ts'
+import { quiet } from '../../contract/content.ts'
+import { describeDispatch } from '../../contract/dispatch.contract.ts'
+import { describeFleet } from '../../contract/fleet.contract.ts'
+import { openSharedSite, type SharedSite } from './shared-site.ts'
+
+const signal = quiet()
+let site: SharedSite
+beforeAll(async () => {
+  site = await openSharedSite()
+})
+afterAll(() => site?.[Symbol.asyncDispose]())
+
+const partsOf = ({ berths, dispatch, fleet, files, ids }: SharedSite) => ({ berths, dispatch, fleet, files, ids })
+const left = { [Symbol.asyncDispose]: async () => {} }
+const made = async () => {
+  const berthId = site.ids.berthId()
+  await site.berths.create(berthId, { signal })
+  return berthId
+}
+
+describeBerths('lambda-shared', async () => ({
+  ...partsOf(site),
+  ...left,
+  makePartial: (berthId) => site.berths.create(berthId, { signal }),
+  capabilities: { files: false, parts: false },
+}))
+
+describeDispatch('lambda-shared', async () => ({
+  ...partsOf(site),
+  ...left,
+  berthId: await made(),
+  otherBerthId: await made(),
+  capabilities: { ownTmp: true },
+}))
+
+describeFleet('lambda-shared', async () => ({
+  ...partsOf(site),
+  ...left,
+  capabilities: { imagePerBerth: false },
+}))
