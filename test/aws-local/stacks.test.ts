@@ -52,11 +52,14 @@ const berth = (name: string, more: object = {}) => ({
 const roleExists = async (name: string): Promise<boolean> =>
   (await errorOf(site.iam.send(new GetRoleCommand({ RoleName: name })))) === 'none'
 
-/** Creates a stack with these properties of the function and tells how that ended. */
+/** Creates a stack with these properties of the function and tells how that ended. It leaves nothing to the other tests. */
 const outcome = async (more: object): Promise<string | null> => {
   const name = uniqueName()
   await site.create(name, berth(name, more))
-  return site.settled(name)
+  const ended = await site.settled(name)
+  await deleteStack(site, name)
+  await site.settled(name)
+  return ended
 }
 
 describe('a stack takes its time', () => {

@@ -4,12 +4,13 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from overlay.limits import CALLS
+from overlay.limits import CALLS, rest
 from overlay.quotas import Answer, answer_quotas
 from overlay.sleeping import set_state
 from overlay.switches import SWITCHES
 
 PATH = "/_aws-local/overlay"
+_RATES = {"limits", "burst", "lambda_per_second", "get_function_per_second"}
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -57,6 +58,8 @@ def _controlled(body: bytes) -> Answer:
 def _act(wanted: dict[str, Any]) -> dict[str, Any]:
     if "switches" in wanted:
         SWITCHES.change(wanted["switches"])
+        if _RATES & set(wanted["switches"]):
+            rest()
     if "functionState" in wanted:
         set_state(**wanted["functionState"])
     if wanted.get("forgetCalls"):

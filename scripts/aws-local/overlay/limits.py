@@ -73,6 +73,11 @@ CALLS = Calls()
 _buckets: dict[tuple[str, str, str], _Bucket] = defaultdict(_Bucket)
 
 
+def rest() -> None:
+    """Fill every pool, as after a quiet while."""
+    _buckets.clear()
+
+
 def take(pool: Pool) -> bool:
     """Count a request of this account and Region; False when the pool is empty."""
     taken = True
