@@ -8,6 +8,7 @@ import { createCellClients } from '../../../src/aws/clients.ts'
 import { createPacer, type RequestPool } from '../../../src/aws/pacer.ts'
 import { createRandomIds } from '../../../src/main/random-ids.ts'
 import { createSystemClock } from '../../../src/main/system-clock.ts'
+import { freeRates } from '../../support/aws-cell.ts'
 
 export interface Asked {
   readonly method: string
@@ -66,7 +67,7 @@ export interface ScriptedCell extends AsyncDisposable {
 const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_EC2_METADATA_DISABLED: 'true' }
 
 const counting = (clock: ScriptedCell['clock']) => {
-  const pacer = createPacer({ clock })
+  const pacer = createPacer({ clock, rates: freeRates })
   const taken: Partial<Record<RequestPool, number>> = {}
   const rejected: RequestPool[] = []
   const counted: Cell['pacer'] = {

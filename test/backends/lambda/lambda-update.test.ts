@@ -1,0 +1,195 @@
+import type { ServerResponse } from 'node:http'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createLambdaFleet } from '../../../src/backends/lambda/lambda-fleet.ts'
+import type { BerthId } from '../../../src/domain/ids.ts'
+import { codeOf, collect, quiet } from '../../contract/content.ts'
+import { type Asked, lambdaError, openScriptedCell, type ScriptedCell } from './scripted-endpoint.ts'
+
+const repository = '000000000000.dkr.ecr.eu-central-1.amazonaws.com/berth'
+const [old, wanted] = ['a', 'b'].map((digit) => `${repository}@sha256:${digit.repeat(64)}`) as [string, string]
+
+let site: ScriptedCell
+let berthId: BerthId
+beforeAll(async () => {
+  site = await openScriptedCell()
+})
+afterAll(() => site?.[Symbol.asyncDispose]())
+beforeEach(() => {
+  site.endpoint.asked.splice(0)
+  site.rejected.splice(0)
+  berthId = site.ids.berthId()
+})
+
+interface State {
+  readonly image?: string
+  readonly update?: string
+  readonly state?: string
+  readonly reason?: string
+  readonly reasonCode?: string
+  readonly revision?: string
+}
+
+const functionOf = ({ image = old, update = 'Successful', state = 'Active', ...more }: State) => ({
+  Code: { ImageUri: `${repository}:tag`, ResolvedImageUri: image },
+  Configuration: {
+    FunctionName: `berth-${berthId}`,
+    State: state,
+    LastUpdateStatus: update,
+    LastUpdateStatusReason: more.reason,
+    LastUpdateStatusReasonCode: more.reasonCode,
+    RevisionId: more.revision ?? 'r1',
+  },
+})
+
+type Change = (response: ServerResponse) => void
+const throttled: Change = (response) => lambdaError(response, { status: 429, name: 'TooManyRequestsException' })
+const accepted: Change = (response) => void response.end('{}')
+
+/** Answers each GetFunction with the next state, the last one for ever, and each change with the next answer. */
+const play = (states: readonly State[], changes: readonly Change[] = [accepted]) => {
+  const [left, answers] = [[...states], [...changes]]
+  site.endpoint.script = ({ method }: Asked, response) => {
+    if (method === 'PUT') return (answers.shift() ?? accepted)(response)
+    const state = left.length > 1 ? left.shift() : left[0]
+    return void response.end(JSON.stringify(functionOf(state ?? {})))
+  }
+}
+
+/** Polls do not wait: only their order counts. */
+const hasty = { monotonicMs: () => 0, sleep: async (_: number, signal: AbortSignal) => signal.throwIfAborted() }
+const update = (image = wanted, signal = quiet()) =>
+  createLambdaFleet(site.cell, { clock: hasty, ids: site.ids }).update(berthId, image, { signal })
+const changes = () => site.endpoint.asked.filter(({ method }) => method === 'PUT').map(({ body }) => JSON.parse(body))
+
+test('a berth that runs the image already costs one GetFunction and no change', async () => {
+  play([{ image: wanted }])
+
+  await update()
+
+  expect(site.endpoint.asked.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    `GET /2015-03-31/functions/berth-${berthId}`,
+  ])
+})
+
+test('a berth is changed once, from the revision that was read, and waited for', async () => {
+  play([
+    { revision: 'r7' },
+    { image: wanted, update: 'InProgress' },
+    { image: wanted, update: 'InProgress' },
+    { image: wanted },
+  ])
+
+  await update()
+
+  expect(changes()).toEqual([{ ImageUri: wanted, RevisionId: 'r7' }])
+  expect(site.endpoint.asked).toHaveLength(5)
+})
+
+test('a change that another one is under way for is waited for, then made', async () => {
+  play([{ update: 'InProgress' }, {}, { image: wanted }])
+
+  await update()
+
+  expect(changes()).toHaveLength(1)
+})
+
+test.each([
+  ['raced with another change', 412, 'PreconditionFailedException'],
+  ['came into the middle of another', 409, 'ResourceConflictException'],
+])('a change that %s is made again from what is there then', async (_, status, name) => {
+  play(
+    [{ revision: 'r1' }, { revision: 'r2' }, { image: wanted }],
+    [(response) => lambdaError(response, { status, name })],
+  )
+
+  await update()
+
+  expect(changes().map(({ RevisionId }) => RevisionId)).toEqual(['r1', 'r2'])
+})
+
+test('a change that fails is an error with the own reason of Lambda, and not tried again', async () => {
+  const failed = { update: 'Failed', reason: 'The image has no such entry', reasonCode: 'InvalidImage' }
+  play([{}, { update: 'InProgress' }, failed])
+
+  const error = await update().catch((error: unknown) => error)
+
+  expect(error).toMatchObject({
+    code: 'berth_broken',
+    data: { reason: 'The image has no such entry', reasonCode: 'InvalidImage' },
+  })
+  expect(changes()).toHaveLength(1)
+})
+
+test('a berth whose last change failed can be brought to another image', async () => {
+  play([{ update: 'Failed', reason: 'old trouble' }, { update: 'InProgress' }, { image: wanted }])
+
+  await update()
+
+  expect(changes()).toHaveLength(1)
+})
+
+test('an image that Lambda does not take is an error with the words of Lambda in its data', async () => {
+  const fields = { message: 'Source image does not exist.' }
+  play([{}], [(response) => lambdaError(response, { status: 400, name: 'InvalidParameterValueException', fields })])
+
+  expect(await update().catch((error: unknown) => error)).toMatchObject({
+    code: 'berth_broken',
+    data: { reasonCode: 'InvalidParameterValueException' },
+  })
+})
+
+test('a berth without a function is not found', async () => {
+  site.endpoint.script = (_, response) => lambdaError(response, { status: 404, name: 'ResourceNotFoundException' })
+
+  expect(await codeOf(update())).toBe('not_found')
+})
+
+test('an image by its tag is refused, for a tag can move', async () => {
+  expect(await codeOf(update(`${repository}:v2`))).toBe('invalid_request')
+  expect(site.endpoint.asked).toEqual([])
+})
+
+test('a change that AWS throttles slows its pool down and is repeated', async () => {
+  play([{}, { image: wanted }], [throttled])
+
+  await update()
+
+  expect(site.rejected).toEqual(['lambda'])
+  expect(changes()).toHaveLength(2)
+})
+
+test('waiting ends with the reason of its signal', async () => {
+  const stop = new AbortController()
+  const reason = new Error('enough')
+  site.endpoint.script = (_, response) => {
+    response.end(JSON.stringify(functionOf({ update: 'InProgress' })))
+    if (site.endpoint.asked.length === 3) stop.abort(reason)
+  }
+
+  await expect(update(wanted, stop.signal)).rejects.toBe(reason)
+})
+
+test('the fleet is listed page by page, with what really runs, without what is not a berth or has gone', async () => {
+  const [one, gone, two] = [site.ids.berthId(), site.ids.berthId(), site.ids.berthId()]
+  const pages: Record<string, object> = {
+    '': { Functions: [{ FunctionName: `berth-${one}` }, { FunctionName: 'berth-tool' }], NextMarker: 'next' },
+    next: { Functions: [{ FunctionName: `berth-${gone}` }, { FunctionName: `berth-${two}` }, { FunctionName: 'x' }] },
+  }
+  site.endpoint.script = ({ url }, response) => {
+    const asked = new URL(url, 'http://host')
+    if (asked.pathname.endsWith(gone)) return lambdaError(response, { status: 404, name: 'ResourceNotFoundException' })
+    const answer = asked.pathname.endsWith('/functions')
+      ? pages[asked.searchParams.get('Marker') ?? '']
+      : functionOf({ image: asked.pathname.endsWith(one) ? old : wanted })
+    return void response.end(JSON.stringify(answer))
+  }
+  const fleet = createLambdaFleet(site.cell, { clock: hasty, ids: site.ids })
+  const before = { ...site.taken }
+
+  expect(await collect(fleet.list({ signal: quiet() }))).toEqual([
+    { berthId: one, image: old },
+    { berthId: two, image: wanted },
+  ])
+  expect((site.taken.lambda ?? 0) - (before.lambda ?? 0)).toBe(2)
+  expect((site.taken.getFunction ?? 0) - (before.getFunction ?? 0)).toBe(3)
+})
