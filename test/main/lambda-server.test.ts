@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readFunction } from '../../src/backends/lambda/lambda-functions.ts'
 import { createWantedImage } from '../../src/aws/wanted-image.ts'
 import { quiet } from '../contract/content.ts'
+import { berth } from '../cli/berth-process.ts'
 import { type CellSite, openCellSite } from '../backends/lambda/cell-site.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 
@@ -10,15 +12,16 @@ const secret = `whsec_${randomBytes(32).toString('base64')}`
 
 let site: CellSite
 let server: RunningServer
+let cells: string
 
 beforeAll(async () => {
   site = await openCellSite()
   const { image } = site
   await createWantedImage(site.cell, site.clock).write({ image, version: 1, fence: 0 }, { signal: quiet() })
-  const cell = { name: 'home', region: site.cell.region, deployment: site.cell.deployment }
+  cells = JSON.stringify([{ name: 'home', region: site.cell.region, deployment: site.cell.deployment }])
   server = await startServer({
     BERTH_BACKEND: 'lambda',
-    BERTH_CELLS: JSON.stringify([cell]),
+    BERTH_CELLS: cells,
     BERTH_HOOK_SECRETS: secret,
     BERTH_SPARES: '0',
     // Nothing on this machine runs code.
@@ -88,4 +91,29 @@ test('the server says what berths offer, and is ready, without a runner of its o
   expect(runtimes.body.capabilities).toMatchObject({ files: true })
   expect(runtimes.body.limits).toMatchObject({ maxTimeoutMs: 110_000, maxMemoryMiB: 768 })
   expect(runtimes.body.runner.image).toContain('@sha256:')
+}, 120_000)
+
+test('commands for the cell see its berths: upgrade changes memory and keeps the image, destroy refuses', async () => {
+  const carol = server.as('carol')
+  await carol('POST', '/v1/runs', { json: { language: 'python', code: '1' } })
+  const [settings] = JSON.parse(cells)
+  const env = { ...site.aws.env, BERTH_CELLS: JSON.stringify([{ ...settings, functions: { memoryMiB: 1536 } }]) }
+
+  const dry = await berth(['upgrade', '--json'], { env })
+  const upgraded = await berth(['upgrade', '--apply', '--json'], { env })
+  const again = await berth(['upgrade', '--apply', '--json'], { env })
+  const destroyed = await berth(['destroy', '--yes', '--json'], { env })
+  const after = await carol('POST', '/v1/runs', { json: { language: 'python', code: '2' } })
+
+  expect(JSON.parse(dry.stdout)).toMatchObject({ applied: false, cells: [{ upgraded: 0, failed: [] }] })
+  expect(JSON.parse(dry.stdout).cells[0].berths).toBeGreaterThan(0)
+  const { berths } = JSON.parse(upgraded.stdout).cells[0]
+  expect(JSON.parse(upgraded.stdout), upgraded.stderr).toMatchObject({ cells: [{ upgraded: berths, failed: [] }] })
+  expect(JSON.parse(again.stdout)).toMatchObject({ cells: [{ upgraded: 0, unchanged: berths, failed: [] }] })
+  expect(destroyed.code).toBe(2)
+  expect(JSON.parse(destroyed.stdout).error.detail).toMatch(/^\d+ berths? remains? in deployment berth \(b/)
+  expect(after.body.status).toBe('succeeded')
+  const { body } = await carol('GET', '/v1/me')
+  const found = await readFunction(site.cell, body.berth.id, { priority: 'waiting', signal: quiet() })
+  expect(found?.image).toBe(site.image)
 }, 120_000)
