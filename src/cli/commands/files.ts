@@ -1,8 +1,10 @@
 import { createWriteStream, openAsBlob } from 'node:fs'
+import { realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type CommandContext, type CommandSpec, usageError } from '../command.ts'
+import { replaceFile } from '../replace-file.ts'
 import { saveBelow } from '../save-below.ts'
 import { visible } from '../visible.ts'
 
@@ -63,8 +65,12 @@ const get: CommandSpec = {
   },
 }
 
+/** A file that is there keeps its content until the new one is whole; a device or a pipe takes it as it comes. */
 const saveTo = async (path: string, stream: ReadableStream<Uint8Array>): Promise<string> => {
-  await pipeline(Readable.from(stream), createWriteStream(path))
+  const known = await stat(path).catch(() => null)
+  if (known === null) await replaceFile(path, stream)
+  else if (known.isFile()) await replaceFile(await realpath(path), stream, known.mode & 0o777)
+  else await pipeline(Readable.from(stream), createWriteStream(path))
   return path
 }
 
