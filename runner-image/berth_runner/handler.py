@@ -58,7 +58,7 @@ class LambdaRunner:
         if refusal is not None:
             return refusal
         if fields.get("kind") == "ping":
-            return _pong()
+            return self._pong()
         if fields.get("kind") == "self_test":
             report = await self_test(self._supervisor, fields)
         else:
@@ -78,6 +78,13 @@ class LambdaRunner:
             detail = "tenant: expected the one that Lambda has made this environment for, got another"
             return protocol.refusal(run_id, "malformed_request", detail)
         return None
+
+    def _pong(self) -> dict[str, Any]:
+        """Return what the first frame of a local runner tells, so that the server can show what the image offers."""
+        about = self._supervisor.describe()
+        told = {name: about[name] for name in ("runner", "languages", "warnings")}
+        versions = {"runnerVersion": protocol.VERSION, "image": protocol.IMAGE}
+        return {"protocol": protocol.PROTOCOL, "kind": "pong", **versions, **told}
 
     async def _run(self, event: object) -> dict[str, Any]:
         try:
@@ -99,11 +106,6 @@ def _config(profile: str) -> Config:
     config = Config(level="guard", allow_unsafe=True, max_concurrency=1, sweep_folders=SHARED_FOLDERS)
     # An evaluator's function is small: what is loaded there for all runs would leave no room for one.
     return replace(config, libraries=()) if profile == "evaluator" else config
-
-
-def _pong() -> dict[str, Any]:
-    versions = {"runnerVersion": protocol.VERSION, "image": protocol.IMAGE}
-    return {"protocol": protocol.PROTOCOL, "kind": "pong", **versions}
 
 
 _runner: LambdaRunner | None = None
