@@ -5,6 +5,7 @@ import { EMULATOR_PYTHON } from './paths.ts'
 
 export interface Emulator extends AsyncDisposable {
   readonly port: number
+  readonly pid: number
   /** What it has logged lately. */
   log(): string
 }
@@ -44,6 +45,7 @@ export const startEmulator = async ({ region, isEnforcing }: EmulatorOptions): P
   child.stdin.on('error', () => {})
   return {
     port,
+    pid: child.pid ?? 0,
     log: () => log,
     async [Symbol.asyncDispose]() {
       child.stdin.end()

@@ -26,6 +26,7 @@ export interface StandIn extends AsyncDisposable {
   readonly images: Images
   readonly control: Control
   environments(): number
+  readonly emulatorPid: number
   emulatorLog(): string
 }
 
@@ -50,7 +51,7 @@ export const startStandIn = async (options: StandInOptions = {}): Promise<StandI
       faults,
       requests,
       invoke: createInvoke({ environments, images }),
-      control: createControlAnswers(control),
+      control: createControlAnswers(control, images),
     }),
   )
   endpoint = front.endpoint
@@ -62,6 +63,7 @@ export const startStandIn = async (options: StandInOptions = {}): Promise<StandI
     images,
     control,
     environments: environments.count,
+    emulatorPid: emulator.pid,
     emulatorLog: emulator.log,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -1,4 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import {
   DeleteFunctionConcurrencyCommand,
   PublishVersionCommand,
@@ -211,23 +215,41 @@ describe('reserved concurrency', () => {
   })
 })
 
-test('nothing of the stand-in outlives it', async () => {
-  const other = await openSite()
-  const name = await other.makeFunction()
-  await other.invoke(name)
-  const mark = `AWS_ENDPOINT_URL=${other.aws.endpoint}`
-  const before = processesWith(mark)
+describe('nothing of the stand-in outlives it', () => {
+  test('when it is closed', async () => {
+    const other = await openSite()
+    await other.invoke(await other.makeFunction())
+    const before = processesOf(other.aws.endpoint)
 
-  await other[Symbol.asyncDispose]()
+    await other[Symbol.asyncDispose]()
 
-  expect(before).toBeGreaterThan(0)
-  expect(processesWith(mark)).toBe(0)
+    expect(before).toBeGreaterThan(0)
+    expect(processesOf(other.aws.endpoint)).toBe(0)
+  })
+
+  test('when its process is killed', async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'stand-in-server.ts')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = await once(createInterface({ input: child.stdout }), 'line')
+    const { endpoint, emulatorPid } = JSON.parse(line)
+    const before = processesOf(endpoint)
+
+    child.kill('SIGKILL')
+    await once(child, 'close')
+
+    expect(before).toBeGreaterThan(0)
+    await expect.poll(() => processesOf(endpoint), { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => existsSync(`/proc/${emulatorPid}/cwd/.`), { timeout: 20_000 }).toBe(false)
+  })
 })
 
-const processesWith = (variable: string): number =>
+/** Processes of functions, which bear the address of their AWS. */
+const processesOf = (endpoint: string): number =>
   readdirSync('/proc').filter((pid) => {
     try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable)
+      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+      return /^\d+$/.test(pid) && variables.includes(`AWS_ENDPOINT_URL=${endpoint}`)
     } catch {
       return false
     }
