@@ -1,6 +1,7 @@
 import type { Berth } from '../client/berth.ts'
 import type { Run } from '../domain/run.ts'
 import { saveBelow } from './save-below.ts'
+import { writeFault } from './write-fault.ts'
 
 /** Saves every artifact, and results that are pictures or pages, below the folder; answers with the paths. */
 export const saveRun = async (
@@ -11,7 +12,7 @@ export const saveRun = async (
   const paths: string[] = []
   for (const { name, content } of run.artifacts) {
     const body = content === null ? (await berth.artifacts.download(run.id, name, { signal })).stream : bytesOf(content)
-    paths.push(await saveBelow(folder, name, body))
+    paths.push(await saveBelow(folder, name, body).catch(writeFault(name)))
   }
   for (const [index, { png, svg, html, table }] of run.results.entries()) {
     const name = `result-${index + 1}`

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { exitCodeOf, exitCodeOfRun } from '../../src/cli/exit-code.ts'
 import { BerthError, type ErrorCode } from '../../src/domain/errors.ts'
@@ -67,6 +68,38 @@ test('a remedy speaks to people, not of the fields of a problem', async () => {
   expect(code).toBe(78)
   expect(stderr).toContain('BERTH_PORT: expected')
   expect(stderr).not.toContain('`detail`')
+})
+
+test.each([
+  ['run', '-', '--out', '/proc/berth'],
+  ['runs', 'show', 'r1', '--out', '/dev/null'],
+])(
+  'a folder for --out that cannot be made is told before anything is asked of the server (berth %s)',
+  async (...args) => {
+    await using server = await startScriptedServer([problem(500, 'internal')])
+    const env = { BERTH_KEY: 'k', BERTH_TENANT: 'a', BERTH_URL: server.baseUrl }
+
+    const { code, stderr } = await berth(args, { env, stdin: '1' })
+
+    expect([code, server.received]).toEqual([2, []])
+    expect(stderr).toMatch(
+      /^berth: \/(proc\/berth|dev\/null) cannot be written: E[A-Z]+ \(invalid_request\)\n {2}Check the path/,
+    )
+  },
+)
+
+const bytes = (response: ServerResponse) => void response.writeHead(200).end('x')
+
+test('a download to where nothing can be written is the fault of the path, not a bug', async () => {
+  await using server = await startScriptedServer([json(200, { caller: 'service' }), bytes])
+  const env = { BERTH_KEY: 'k', BERTH_TENANT: 'a', BERTH_URL: server.baseUrl }
+
+  const { code, stderr } = await berth(['files', 'get', 'a.csv', '/nonexistent/a.csv'], { env })
+
+  expect([code, stderr.split('\n')[0]]).toEqual([
+    2,
+    'berth: /nonexistent/a.csv cannot be written: ENOENT (invalid_request)',
+  ])
 })
 
 test('nobody to act for exits with 2 and names the flag', async () => {

@@ -7,6 +7,7 @@ import { type CommandContext, type CommandSpec, usageError } from '../command.ts
 import { replaceFile } from '../replace-file.ts'
 import { saveBelow } from '../save-below.ts'
 import { visible } from '../visible.ts'
+import { writeFault } from '../write-fault.ts'
 
 const ls: CommandSpec = {
   usage: 'ls',
@@ -60,7 +61,8 @@ const get: CommandSpec = {
     const { stream } = await (await connect()).files.download(name, { signal })
     if (path === '-') return toStdout(stream, context)
     // The name alone is the server's word; a path that was typed may lead anywhere.
-    const saved = args[1] === undefined ? await saveBelow('.', name, stream) : await saveTo(path, stream)
+    const saving = args[1] === undefined ? saveBelow('.', name, stream) : saveTo(path, stream)
+    const saved = await saving.catch(writeFault(path))
     terminal.answer({ name, path: saved }, () => [`saved ${visible(saved)}`])
   },
 }

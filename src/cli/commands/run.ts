@@ -7,6 +7,7 @@ import { readRunInput, type RunInput } from '../run-input.ts'
 import { saveRun } from '../save-run.ts'
 import { endingLines, runLines, summaryOf } from '../show-run.ts'
 import { visibleOutput } from '../visible.ts'
+import { outFolder } from '../write-fault.ts'
 
 export const runCommand: CommandSpec = {
   usage: 'run <file>',
@@ -33,11 +34,11 @@ export const runCommand: CommandSpec = {
   ],
   act: async (context) => {
     const input = await readRunInput(context.args[0] ?? '-', context.flags)
+    const folder = await outFolder(context.flags)
     const berth = await context.connect()
     await upload(berth, input.uploads, context)
     const run = await execute(berth, input.request, context)
     if (context.flags['async'] === true) return queued(run, context)
-    const folder = textFlag(context.flags, 'out')
     const saved = folder === undefined ? [] : await saveRun(berth, run, { folder, signal: context.signal })
     show(run, saved, context)
     return exitCodeOfRun(run)

@@ -4,6 +4,7 @@ import { exitCodeOfRun } from '../exit-code.ts'
 import { saveRun } from '../save-run.ts'
 import { endingLines, runLines, summaryOf } from '../show-run.ts'
 import { visibleOutput } from '../visible.ts'
+import { outFolder } from '../write-fault.ts'
 
 const DEFAULT_LIMIT = 20
 
@@ -53,9 +54,9 @@ const show: CommandSpec = {
   options: [['--out <folder>', 'save artifacts, charts and pages into this folder']],
   examples: ['runs show <id> --tenant alice', 'runs show <id> --tenant alice --out charts'],
   act: async ({ args: [id = ''], flags, connect, terminal, signal }) => {
+    const folder = await outFolder(flags)
     const berth = await connect()
     const run = await berth.runs.get(id, { signal })
-    const folder = textFlag(flags, 'out')
     const saved = folder === undefined ? [] : await saveRun(berth, run, { folder, signal })
     terminal.answer(saved.length === 0 ? run : { ...run, saved }, () => [
       terminal.paint('bold', summaryOf(run)),
