@@ -35,6 +35,15 @@ describe('/v1/files', () => {
     expect((await alice('GET', '/v1/files/twice')).text).toBe('two')
   })
 
+  test('come from the server itself where the backend has no URL for them, though one is asked for', async () => {
+    await put('asked', 'bytes')
+    const direct = await alice('GET', '/v1/files/asked?direct=true')
+
+    expect([direct.status, direct.text]).toEqual([200, 'bytes'])
+    expect((await alice('GET', '/v1/files/none?direct=true')).status).toBe(404)
+    expect((await alice('GET', '/v1/files/asked?direct=yes')).body.code).toBe('invalid_request')
+  })
+
   test('takes an empty file', async () => {
     expect((await put('empty', '')).body.bytes).toBe(0)
     expect((await alice('GET', '/v1/files/empty')).text).toBe('')

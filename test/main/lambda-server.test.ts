@@ -68,6 +68,12 @@ test('a user who signs up by the hook gets a function of their own, runs code wi
   expect((await alice('GET', `/v1/runs/${second.body.id}/artifacts/sum.txt`)).text).toBe('3')
   expect((await alice('GET', '/v1/files/numbers.csv')).text).toBe('n\n1\n2\n')
 
+  const redirected = await alice('GET', '/v1/files/numbers.csv?direct=true')
+  expect([redirected.status, redirected.headers.get('cache-control')]).toEqual([307, 'no-store'])
+  const direct = await fetch(String(redirected.headers.get('location')))
+  expect(await direct.text()).toBe('n\n1\n2\n')
+  expect((await alice('GET', '/v1/files/none.csv?direct=true')).status).toBe(404)
+
   await hook({ type: 'user.deleted', data: { project: 'demo', uid: 'alice' } })
   await expect
     .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status, { timeout: 60_000 })
@@ -90,7 +96,7 @@ test('the server says what berths offer, and is ready, without a runner of its o
   expect(ready.status).toBe(200)
   expect(runtimes.body.capabilities).toMatchObject({ files: true })
   expect(runtimes.body.limits).toMatchObject({ maxTimeoutMs: 110_000, maxMemoryMiB: 768 })
-  expect(runtimes.body.runner.image).toContain('@sha256:')
+  expect(runtimes.body.runner.version).toBeGreaterThan(0)
 }, 120_000)
 
 test('commands for the cell see its berths: upgrade changes memory and keeps the image, destroy refuses', async () => {

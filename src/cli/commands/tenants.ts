@@ -64,6 +64,23 @@ const create: CommandSpec = {
   },
 }
 
+/** The server answers a suspend or resume when AWS has done it; a failure of AWS is a failure of the command. */
+const done: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  lambda: {
+    suspend:
+      'its function starts no more (reserved concurrency 0), and credentials that its role has given out open nothing',
+    resume: 'its function may start again; credentials from before stay worthless',
+  },
+}
+
+const doneLines = (verb: string, { berth }: WireTenant): readonly string[] => {
+  const line = berth === null ? undefined : done[berth.backend]?.[verb]
+  if (line === undefined || berth === null) return []
+  return berth.state === 'ready'
+    ? [`on AWS: ${line}`]
+    : [`its berth is ${berth.state}; there is nothing on AWS to ${verb} yet`]
+}
+
 const onOne = (
   verb: 'get' | 'suspend' | 'resume' | 'remove',
   words: Pick<CommandSpec, 'usage' | 'description' | 'examples'>,
@@ -75,6 +92,7 @@ const onOne = (
     terminal.answer(tenant, () => [
       ...tenantLines([tenant], terminal),
       ...(tenant.berth?.lastError == null ? [] : [`last error: ${visible(tenant.berth.lastError)}`]),
+      ...doneLines(verb, tenant),
     ])
   },
 })

@@ -109,6 +109,20 @@ const existingPlace = async (deps: HttpDeps, { who }: TenantContext): Promise<Fi
   return { berthId: berth.id, area: 'files' }
 }
 
+const directQuery = z.strictObject({
+  direct: z
+    .enum(['true', 'false'], 'expected true or false')
+    .optional()
+    .describe('true: where the backend can, a redirect to a URL that gives the bytes without this server.'),
+})
+
+/** Null where the backend has no such URL. @throws {BerthError} not_found */
+const directUrl = async (deps: HttpDeps, place: FilePlace, file: { name: string; signal: AbortSignal }) => {
+  const { name, signal } = file
+  if ((await bytesOf(deps, place, file)) === null) throw new BerthError('not_found', 'There is no such file.')
+  return deps.files.presign(place, name, { method: 'GET', signal })
+}
+
 const getFile = (deps: HttpDeps): Operation => ({
   method: 'get',
   path: '/v1/files/{name}',
@@ -116,13 +130,24 @@ const getFile = (deps: HttpDeps): Operation => ({
   tag: 'files',
   access: 'tenant',
   summary: 'The bytes of a file',
-  answers: { 200: { description: 'Always an attachment.', mime: 'application/octet-stream' } },
-  errors: ['not_found', 'invalid_file_name'],
+  description:
+    'With `direct=true` be ready for both answers: a backend without such URLs sends the bytes itself. Send the URL no Authorization header; it works for anyone who has it.',
+  query: directQuery,
+  answers: {
+    200: { description: 'Always an attachment.', mime: 'application/octet-stream' },
+    307: { description: 'With `direct=true`: `Location` gives the bytes for five minutes.' },
+  },
+  errors: ['invalid_request', 'not_found', 'invalid_file_name'],
   async handle(context) {
+    const { request, response, signal } = context
     const name = fileNameOf(context)
-    const content = await deps.files.get(await existingPlace(deps, context), name, { signal: context.signal })
+    const { direct } = parseQuery(directQuery, request)
+    const place = await existingPlace(deps, context)
+    const url = direct === 'true' ? await directUrl(deps, place, { name, signal }) : null
+    if (url !== null) return void response.writeHead(307, { Location: url, 'Cache-Control': 'no-store' }).end()
+    const content = await deps.files.get(place, name, { signal })
     if (content === null) throw new BerthError('not_found', 'There is no such file.')
-    await sendContent(context, content, 'application/octet-stream')
+    return sendContent(context, content, 'application/octet-stream')
   },
 })
 
