@@ -119,6 +119,31 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect(await subject.files.usedBytes({ berthId: kept, area: 'files' }, { signal })).toBe(1)
     })
 
+    test('a berth is suspended and resumed as often as one likes, and is whole afterwards', async () => {
+      const berthId = subject.ids.berthId()
+      await subject.berths.create(berthId, { signal })
+      const usable = await subject.berths.standing(berthId, { signal })
+      expect(['running', 'nothing_to_suspend']).toContain(usable)
+      const suspended = usable === 'running' ? 'suspended' : usable
+
+      for (const verb of ['suspend', 'suspend', 'resume', 'resume'] as const) {
+        await subject.berths[verb](berthId, { signal })
+        const standing = await subject.berths.standing(berthId, { signal })
+        expect(standing).toBe(verb === 'suspend' ? suspended : usable)
+      }
+
+      expect(await subject.berths.find(berthId, { signal })).toEqual({ berthId, partial: false })
+    })
+
+    test('suspending or resuming a berth that was never made does nothing', async () => {
+      const berthId = subject.ids.berthId()
+
+      await subject.berths.suspend(berthId, { signal })
+      await subject.berths.resume(berthId, { signal })
+
+      expect(await subject.berths.find(berthId, { signal })).toBeNull()
+    })
+
     test('an aborted signal stops every method with its reason', async () => {
       const reason = new Error('stopped')
       const stopped = { signal: AbortSignal.abort(reason) }
@@ -127,6 +152,8 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       await expect(subject.berths.create(berthId, stopped)).rejects.toBe(reason)
       await expect(subject.berths.find(berthId, stopped)).rejects.toBe(reason)
       await expect(subject.berths.destroy(berthId, stopped)).rejects.toBe(reason)
+      await expect(subject.berths.suspend(berthId, stopped)).rejects.toBe(reason)
+      await expect(subject.berths.resume(berthId, stopped)).rejects.toBe(reason)
     })
 
     test('two creates at once make one whole berth', async () => {

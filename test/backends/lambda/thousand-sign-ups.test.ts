@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createPacer, type Pacer, type RequestPool } from '../../../src/aws/pacer.ts'
+import { awsRates } from '../../../src/aws/pacer-rates.ts'
+import { createStackBerths, stackWork } from '../../../src/backends/lambda/stack-berths.ts'
+import type { Berths } from '../../../src/domain/ports/berths.ts'
+import type { Clock } from '../../../src/domain/ports/clock.ts'
+import { type AwsCell, openAwsCell } from '../../support/aws-cell.ts'
+import { type AwsLocal, startAwsLocal } from '../../support/aws-local.ts'
+import { externalId, openProvisioningSite, type ProvisioningSite } from '../../support/provisioning-site.ts'
+import { createScaledClock } from '../../support/scaled-clock.ts'
+
+const SIGN_UPS = 1000
+/** 1,000 stacks at 4 a second take over four minutes; so much faster does the clock run. */
+const SCALE = 10
+
+interface Grant {
+  readonly atMs: number
+  readonly cost: number
+}
+
+let aws: AwsLocal
+let home: AwsCell
+const clock = createScaledClock(SCALE)
+const grants = new Map<RequestPool, Grant[]>()
+
+beforeAll(async () => {
+  aws = await startAwsLocal()
+  home = await openAwsCell(aws, { clock, pacer: recording(createPacer({ clock }), clock) })
+})
+afterAll(async () => {
+  await home?.[Symbol.asyncDispose]()
+  await aws?.[Symbol.asyncDispose]()
+})
+
+const recording = (pacer: Pacer, { monotonicMs }: Clock): Pacer => ({
+  take: async (pool, options) => {
+    await pacer.take(pool, options)
+    const { cost = 1 } = options
+    const made = grants.get(pool) ?? []
+    made.push({ atMs: monotonicMs(), cost })
+    grants.set(pool, made)
+  },
+  rejected: (pool) => pacer.rejected(pool),
+})
+
+const countOf = (site: ProvisioningSite, code: string) => site.log.codes().filter((told) => told === code).length
+
+/** By how much the pool was above its budget at worst, over spans from a tenth of a second to a minute. */
+const excessOf = (pool: RequestPool): number => {
+  const { perSecond, burst } = awsRates[pool]
+  const made = grants.get(pool) ?? []
+  let excess = -Infinity
+  for (const spanMs of [100, 1000, 10_000, 60_000])
+    for (let first = 0, last = 0, sum = 0; last < made.length; last += 1) {
+      sum += made[last]?.cost ?? 0
+      for (; (made[last]?.atMs ?? 0) - (made[first]?.atMs ?? 0) > spanMs; first += 1) sum -= made[first]?.cost ?? 0
+      const most = Math.max(...made.slice(first, last + 1).map(({ cost }) => cost))
+      excess = Math.max(excess, sum - Math.max(burst, most) - (perSecond * spanMs) / 1000)
+    }
+  return excess
+}
+
+test('a thousand sign-ups in one go end with a thousand berths, and no pool is ever above its budget', async () => {
+  const stacks = createStackBerths({ ...home, clock })
+  // The site's self-test looks for the berth's resources; a real one is an invoke, which no pool counts.
+  const berths: Berths = { ...stacks, find: async (berthId) => ({ berthId, partial: false }) }
+  const settings = { ...stackWork, maxBerths: 2 * SIGN_UPS, leaseMs: 3_600_000, pollMs: 1000 }
+  await using site = await openProvisioningSite({ ...settings, berths, clock })
+  site.work()
+
+  await Promise.all(
+    Array.from({ length: SIGN_UPS }, (_, index) => site.provisioner.signUp(externalId(`${index}`), null)),
+  )
+  while (countOf(site, 'berth.ready') < SIGN_UPS) await site.log.next('berth.ready')
+
+  expect(await site.store.berths.countByState()).toMatchObject({ ready: SIGN_UPS, provisioning: 0, failed: 0 })
+  expect(countOf(site, 'berth.failed')).toBe(0)
+  // A grant is noted a moment after it was given, and that moment is ten times as long here.
+  for (const pool of ['lambda', 'stackChanges', 'stackReads', 'getFunction'] as const)
+    expect(excessOf(pool)).toBeLessThanOrEqual(1)
+}, 600_000)
