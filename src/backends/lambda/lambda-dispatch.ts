@@ -1,18 +1,16 @@
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError, isBerthError } from '../../domain/errors.ts'
 import { type BerthId, berthIdSchema, type RunId, runIdSchema } from '../../domain/ids.ts'
-import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch, DispatchOptions, DispatchRequest } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import { RUNNER_PROTOCOL, type RunnerReply, type RunnerRequest } from '../../domain/runner-protocol.ts'
 import { acceptRunnerReply } from '../../domain/runner-reply.ts'
 import { type FunctionUse, ownFunctions } from './function-use.ts'
 import { type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
-import { createDescription, type DescriptionOptions } from './invoke-description.ts'
+import { createDescription, type DescriptionOptions, pingEvent } from './invoke-description.ts'
 import { endedByPlatform } from './invoke-ending.ts'
 
 export interface LambdaDispatchOptions extends DescriptionOptions {
-  readonly clock: Clock
   readonly events: Events
   /** Runs at once over all tenants; at most the connections of the invoke client. */
   readonly maxConcurrency: number
@@ -59,14 +57,24 @@ const accept = ({ runId, minRunnerVersion }: DispatchRequest, { answer, requestI
   }
 }
 
-/** A runner that refuses leaves its environment a moment later and takes down whoever comes before that. */
-const LEAVING_MS = 100
+const LEAVES = new Set(['runner_outdated', 'runner_failed'])
+const FLUSH_DEADLINE_MS = 5000
 
-const orRefusal = async (clock: Clock, signal: AbortSignal, accept: () => RunnerReply): Promise<RunnerReply> => {
+/**
+ * A runner that refuses for a fault of its own ends its environment, and the platform tells of that only to whoever is sent there
+ * next: a run would be taken for crashed. A ping takes that blow before anyone is told to try again.
+ */
+const flushWhenLeaving = async (cell: Cell, error: BerthError, { berthId, signal }: DispatchOptions): Promise<void> => {
+  if (!LEAVES.has(error.code) || error.data['runnerVersion'] === undefined) return
+  const ping = { berthId, event: pingEvent, signal, deadlineMs: FLUSH_DEADLINE_MS }
+  await invokeBerth(cell, ping).catch(() => undefined)
+}
+
+const acceptOrFlush = async (cell: Cell, work: DispatchOptions, invoked: Invoked): Promise<RunnerReply> => {
   try {
-    return accept()
+    return accept(work.request, invoked)
   } catch (error) {
-    if (isBerthError(error) && error.data['runnerVersion'] !== undefined) await clock.sleep(LEAVING_MS, signal)
+    if (isBerthError(error)) await flushWhenLeaving(cell, error, work)
     throw error
   }
 }
@@ -104,9 +112,8 @@ export const createFunctionDispatch = (cell: Cell, use: FunctionUse, options: La
       const invoked = await invokeBerth(cell, { berthId, event, target: use.target(berthId), signal })
       const { failure } = invoked
       if (failure === null) {
-        const reply = await orRefusal(options.clock, signal, () => accept(request, invoked))
         description.answered(berthId)
-        return reply
+        return await acceptOrFlush(cell, work, invoked)
       }
       tellEnding(options.events, work, { failure, invoked })
       return endedByPlatform(request.runId, invoked, failure)
