@@ -25,9 +25,9 @@ const server = {
     parse: (url) => (/^postgres(ql)?:\/\/./.test(url) ? { value: url } : 'expected postgres:// or postgresql://'),
   }),
   BERTH_BACKEND: oneOf(
-    ['local', 'lambda'],
+    ['local', 'lambda', 'lambda-shared'],
     'local',
-    'Where berths live: on this machine, or each as an AWS Lambda function of its own in the cells of BERTH_CELLS.',
+    'Where berths live: on this machine; in the cells of BERTH_CELLS each as an AWS Lambda function of its own; or there all in one function in tenant isolation mode, without files.',
   ),
   BERTH_TRUST_PROXY_HOPS: wholeNumber({
     default: 0,
@@ -218,7 +218,8 @@ const local = {
 const cells = {
   BERTH_CELLS: parsedText<readonly CellSetting[]>({
     expected: `JSON list of ${CELL_SHAPE}`,
-    reason: 'AWS accounts and Regions that hold berths, with BERTH_BACKEND=lambda; `berth init` prints the entry.',
+    reason:
+      'AWS accounts and Regions that hold berths, with BERTH_BACKEND=lambda or lambda-shared; `berth init` prints the entry.',
     absent: [],
     absentText: '[]',
     parse: parseCells,

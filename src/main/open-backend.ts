@@ -5,6 +5,7 @@ import type { Events } from '../domain/ports/events.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
 import type { PickCell, ProvisionerOptions } from '../provisioner/provisioner.ts'
+import type { CellKindName } from './cell-kinds.ts'
 import type { Config } from './config.ts'
 
 export interface BackendDeps {
@@ -31,13 +32,18 @@ const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBacke
   return { ...backend, pickCell: async () => 'local', provisioning: {}, workers: [] }
 }
 
-// Loaded when wanted: a server on one machine starts without the AWS SDK.
-const openOnAws = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> =>
-  (await import('./open-cells.ts')).openCells(config, deps)
+type Open = (config: Config, deps: BackendDeps) => Promise<OpenedBackend>
 
-const openers: Readonly<Record<Config['backend'], (config: Config, deps: BackendDeps) => Promise<OpenedBackend>>> = {
+// Loaded when wanted: a server on one machine starts without the AWS SDK.
+const openOnAws =
+  (kind: CellKindName): Open =>
+  async (config, deps) =>
+    (await import('./open-cells.ts')).openCells(config, kind, deps)
+
+const openers: Readonly<Record<Config['backend'], Open>> = {
   local: openLocal,
-  lambda: openOnAws,
+  lambda: openOnAws('lambda'),
+  'lambda-shared': openOnAws('lambda-shared'),
 }
 
 /** @throws {BerthError} sandbox_unavailable, config_invalid, backend_unavailable when no cell answers */

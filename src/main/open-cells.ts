@@ -1,12 +1,12 @@
 import { createCellClients } from '../aws/clients.ts'
 import { openCell } from '../aws/open-cell.ts'
 import { createPacer } from '../aws/pacer.ts'
-import { readQuotas } from '../aws/quotas.ts'
 import type { CellBackend } from '../backends/backend.ts'
 import { createCellBackend } from '../backends/cell-backend.ts'
-import { createLambdaBackend } from '../backends/lambda/lambda-backend.ts'
-import { stackWork } from '../backends/lambda/stack-berths.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
+import { BerthError } from '../domain/errors.ts'
+import type { BerthId } from '../domain/ids.ts'
+import { type CellKind, type CellKindName, cellKinds } from './cell-kinds.ts'
 import { createCellPicker, type CellRoom } from './cell-picker.ts'
 import type { CellSetting } from './cell-setting.ts'
 import type { Config } from './config.ts'
@@ -19,15 +19,16 @@ interface OpenedCell {
 }
 
 /** All cells as one backend. One that is away is asked again later; the server starts as long as one answers. */
-export const openCells = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
+export const openCells = async (config: Config, backend: CellKindName, deps: BackendDeps): Promise<OpenedBackend> => {
   await using resources = new AsyncDisposableStack()
-  const cells = config.cells.map((setting) => prepareCell(setting, deps, resources))
+  const kind = cellKinds[backend]
+  const cells = config.cells.map((setting) => prepareCell(setting, { kind, deps, resources }))
   const backends = cells.map(({ backend }) => backend)
-  const picker = createCellPicker({ ...deps, cells: cells.map(({ room }) => room), backend: config.backend })
+  const picker = createCellPicker({ ...deps, cells: cells.map(({ room }) => room), backend })
   const routed = createRoutedBackend({
     cells: backends,
-    cellOf: async (berthId) => (await deps.berths.find(berthId))?.cell ?? null,
-    backend: config.backend,
+    cellOf: (berthId) => cellOf(deps, backend, berthId),
+    backend,
     onUnavailable: picker.unavailable,
   })
   await openAny(backends)
@@ -35,10 +36,20 @@ export const openCells = async (config: Config, deps: BackendDeps): Promise<Open
   return {
     ...routed,
     pickCell: picker.pick,
-    provisioning: stackWork,
+    provisioning: kind.provisioning,
     workers: [picker, ...cells.map(({ worker }) => worker)],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** @throws {BerthError} backend_unavailable when the berth was made by another backend, whose parts this one does not know */
+const cellOf = async ({ berths }: BackendDeps, backend: string, berthId: BerthId): Promise<string | null> => {
+  const row = await berths.find(berthId)
+  if (row === null || row.backend === backend) return row?.cell ?? null
+  throw new BerthError(
+    'backend_unavailable',
+    `Berth ${berthId} lives on backend ${row.backend}; this server has BERTH_BACKEND=${backend}`,
+  )
 }
 
 const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
@@ -48,12 +59,18 @@ const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
   if (failed !== undefined && opened.every(({ status }) => status === 'rejected')) throw failed.reason
 }
 
-const prepareCell = (setting: CellSetting, deps: BackendDeps, resources: AsyncDisposableStack): OpenedCell => {
+interface Making {
+  readonly kind: CellKind
+  readonly deps: BackendDeps
+  readonly resources: AsyncDisposableStack
+}
+
+const prepareCell = (setting: CellSetting, { kind, deps, resources }: Making): OpenedCell => {
   const clients = resources.use(createCellClients(setting))
   const pacer = createPacer(deps)
   const made = createOnce(async (signal) => {
     const cell = await openCell({ ...setting, clients, pacer, signal })
-    return { cell, backend: createLambdaBackend({ ...deps, cell }) }
+    return { cell, ...kind.open(cell, deps) }
   })
   const backend = createCellBackend({
     ...deps,
@@ -66,13 +83,13 @@ const prepareCell = (setting: CellSetting, deps: BackendDeps, resources: AsyncDi
     signUpsLeft: async ({ living, signal }) => {
       await backend.open({ signal })
       const { cell } = await made.get(signal)
-      return (await readQuotas(cell, living, { priority: 'signUp', signal })).berthsLeft
+      return kind.signUpsLeft(cell, { living, signal })
     },
   }
   const worker: Worker = {
     start: async (signal) => {
-      const { backend: lambda } = (await unlessAborted(made.first, signal)) ?? {}
-      await lambda?.keepAlive.start(signal).catch(() => undefined)
+      const opened = await unlessAborted(made.first, signal)
+      await opened?.background?.(signal).catch(() => undefined)
     },
   }
   return { backend, room, worker }

@@ -31,7 +31,7 @@ export const doctorCommand: CommandSpec = {
   },
 }
 
-const isOnAws = (env: NodeJS.ProcessEnv): boolean => env['BERTH_BACKEND'] === 'lambda'
+const isOnAws = (env: NodeJS.ProcessEnv): boolean => env['BERTH_BACKEND']?.startsWith('lambda') === true
 
 const examine = async (url: string, signal: AbortSignal): Promise<readonly Finding[]> => {
   const { env } = process
