@@ -12,6 +12,8 @@ from berth_runner.s3 import S3Error
 _PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 3
 _MAX_KEY_BYTES = 1024
+# What the bucket's lifecycle looks for (templates/foundation.yaml); the role may write no other tag.
+_TAGGING = "berth-area=run"
 
 Name = tuple[str, ...]
 
@@ -41,7 +43,7 @@ class S3Keeper:
         try:
             if second is None:
                 with s3.translated():
-                    s3.client().put_object(**place, Body=first)
+                    s3.client().put_object(**place, Body=first, Tagging=_TAGGING)
             else:
                 _put_in_parts(place, _chained(first, second, parts))
         except S3Error as error:
@@ -79,7 +81,7 @@ def _in_parts(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _put_in_parts(place: dict[str, str], parts: Iterator[bytes]) -> None:
     with s3.translated():
-        upload = {**place, "UploadId": s3.client().create_multipart_upload(**place)["UploadId"]}
+        upload = {**place, "UploadId": s3.client().create_multipart_upload(**place, Tagging=_TAGGING)["UploadId"]}
         try:
             sent = _send_parts(upload, parts)
             s3.client().complete_multipart_upload(**upload, MultipartUpload={"Parts": sent})

@@ -142,7 +142,7 @@ def _own_prefix(berth: str) -> str:
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+                "Action": ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
                 "Resource": f"arn:aws:s3:::{BUCKET}/{own}runs/*",
             },
             {

@@ -41,6 +41,7 @@ class Asked(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(f"{self.command} {self.path}")
+        self.server.tags.append(self.headers.get("x-amz-tagging"))
         self.server.answer(self)
 
     def send(self, status: int, body: bytes = b"", *, announced: int | None = None, **headers: str) -> None:
@@ -60,12 +61,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     answer: Answer
     seen: list[str]
+    tags: list[str | None]
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Asked) as started:
-        started.seen = []
+        started.seen, started.tags = [], []
         threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
             monkeypatch.setenv(f"AWS_{name}", "x")
@@ -205,6 +207,17 @@ def test_an_upload_in_parts_that_breaks_off_is_aborted_and_never_completed(serve
 
     assert [seen for seen in server.seen if seen.startswith("POST") and "uploadId" in seen] == []
     assert server.seen[-1] == "DELETE /berths/berths/b1/runs/r1/a?uploadId=u1"
+
+
+@pytest.mark.parametrize(("size", "request_line"), [(1, "PUT"), (17 * MIB, "POST")], ids=["whole", "in_parts"])
+def test_what_is_stored_bears_the_tag_that_the_buckets_lifecycle_looks_for(server, size, request_line):
+    server.answer = uploading
+
+    S3Keeper("berths", PREFIX["run"]).put(("a",), iter([b"x" * size]))
+
+    # The first request makes the object; parts and the completion bear no tag of their own.
+    assert server.seen[0].startswith(request_line)
+    assert server.tags[0] == "berth-area=run"
 
 
 def test_a_refused_part_aborts_the_upload(server):
