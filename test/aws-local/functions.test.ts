@@ -7,6 +7,7 @@ import {
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
 import { ECRClient, PutImageCommand } from '@aws-sdk/client-ecr'
+import { DeleteRoleCommand } from '@aws-sdk/client-iam'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AwsSite, createRole, errorOf, onAndOff, openSite, uniqueName } from './aws-site.ts'
 
@@ -154,6 +155,13 @@ describe('Lambda refuses', () => {
 
   test('a role that is not there', async () => {
     expect(await create({}, 'arn:aws:iam::000000000000:role/no-such-role')).toBe(INVALID)
+  })
+
+  test('to run a function whose role was deleted', async () => {
+    const name = await site.makeFunction()
+    await site.iam.send(new DeleteRoleCommand({ RoleName: name }))
+
+    expect(await errorOf(site.invoke(name))).toBe('AccessDeniedException')
   })
 
   test('memory out of range', async () => {

@@ -78,6 +78,11 @@ async def assumable_patiently(role_arn: str, function_arn: str) -> None:
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
+def is_there(role_arn: str) -> bool:
+    """Whether the role of a function has not been deleted."""
+    return iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1]) is not None
+
+
 def _is_assumable(role_arn: str, function_arn: str) -> bool:
     parts = role_arn.split(":")
     role = iam._roles.get_scoped(parts[4], None, role_arn.rsplit("/", 1)[-1]) if len(parts) > 4 else None

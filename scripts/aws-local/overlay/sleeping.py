@@ -10,6 +10,7 @@ from ministack.services import lambda_svc
 
 from overlay.aws_errors import lambda_error
 from overlay.functions import mark_active
+from overlay.roles import is_there
 from overlay.switches import SWITCHES
 
 _USED = "_aws_local_used"
@@ -60,6 +61,9 @@ def _awake(inner: Callable[..., Awaitable[tuple[Any, ...]]]) -> Callable[..., Aw
             if refusal is not None:
                 return refusal
             func[_USED] = time.monotonic()
+        if func is not None and SWITCHES.is_on("roles") and not is_there(func["config"]["Role"]):
+            message = "The role defined for the function cannot be assumed by Lambda."
+            return lambda_error("AccessDeniedException", message, 403)
         return await inner(name, *rest)
 
     return invoke
