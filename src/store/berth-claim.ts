@@ -44,6 +44,7 @@ export const insertBerth = async (db: Kysely<Tables>, berth: NewBerth): Promise<
       attempts: 0,
       next_attempt_at: 0,
       lease_until: 0,
+      keep_files: 0,
     })
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -67,6 +68,7 @@ const claimSpare = async (
     .selectFrom('berths')
     .select('id')
     .where('tenant_id', 'is', null)
+    .where('moving_of', 'is', null)
     .where('state', '=', claim.state)
     .where('backend', '=', claim.backend)
     .where('cell', '=', claim.cell)

@@ -17,6 +17,7 @@ const countSpares = async (db: Kysely<Tables>, states: readonly BerthState[]): P
     .selectFrom('berths')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('tenant_id', 'is', null)
+    .where('moving_of', 'is', null)
     .where('state', 'in', states)
     .executeTakeFirstOrThrow()
   return count
@@ -74,7 +75,7 @@ const countByCell = (database: Database): ReturnType<BerthStore['countByCell']> 
         'backend' as const,
         'cell' as const,
         'state' as const,
-        eb('tenant_id', 'is', null).as('isSpare'),
+        eb.and([eb('tenant_id', 'is', null), eb('moving_of', 'is', null)]).as('isSpare'),
         eb.fn.countAll<number>().as('count'),
       ])
       .where('state', '!=', 'deleted')

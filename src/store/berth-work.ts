@@ -1,22 +1,22 @@
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { BerthId } from '../domain/ids.ts'
-import type { BerthStore, Lease } from '../domain/ports/store.ts'
-import type { Berth } from '../domain/tenant.ts'
+import type { BerthStore, Lease, LeasedBerth } from '../domain/ports/store.ts'
 import type { Database } from './database.ts'
 import { parseBerth, storableText } from './rows.ts'
 import type { BerthRow, Tables } from './tables.ts'
+import { lockMover, switchBerths } from './tenant-move.ts'
 
 type Outcome = Parameters<BerthStore['settle']>[2]
 
 /** Whoever waits at a browser comes first; a spare that nobody asked for comes last. */
-const urgency = sql<number>`case when state = 'deprovisioning' then 1 when tenant_id is null then 2 else 0 end`
+const urgency = sql<number>`case when state = 'deprovisioning' then 1 when tenant_id is null and moving_of is null then 2 else 0 end`
 
 const freed = { lease_owner: null, lease_until: 0, leased_state: null }
 
 export const leaseBerths = (
   database: Database,
   { lease, limit, now }: Parameters<BerthStore['lease']>[0],
-): Promise<readonly (Berth & { readonly attempts: number })[]> =>
+): Promise<readonly LeasedBerth[]> =>
   database.write(async (db) => {
     const timeOf = await database.traits.leaseTime(db)
     const due = await db
@@ -50,9 +50,15 @@ export const leaseBerths = (
     const rowById = new Map(rows.map((row) => [row.id, row]))
     return due.flatMap(({ id }) => {
       const row = rowById.get(id)
-      return row === undefined ? [] : [{ ...parseBerth(row), attempts: row.attempts }]
+      return row === undefined ? [] : [parseLeasedBerth(row)]
     })
   })
+
+const parseLeasedBerth = (row: BerthRow): LeasedBerth => ({
+  ...parseBerth(row),
+  attempts: row.attempts,
+  move: row.moving_of === null ? null : { tenantId: row.moving_of, keepsFiles: row.keep_files === 1 },
+})
 
 const isUnchanged = (eb: ExpressionBuilder<Tables, 'berths'>) => eb('state', '=', eb.ref('leased_state'))
 
@@ -98,6 +104,10 @@ const changesOf = (outcome: Outcome, timeOf: (moment: Date) => number): Partial<
   }
 }
 
+/** A berth that could not be made for a move is nobody's, so it goes; its tenant stays where it is. */
+const givenUp = ({ kind }: Outcome): Partial<BerthRow> =>
+  kind === 'failed' ? { state: 'deprovisioning', attempts: 0, next_attempt_at: 0, keep_files: 0 } : {}
+
 const workOf = { ready: ['provisioning'], deleted: ['deprovisioning'] } as const
 const anyWork = ['provisioning', 'deprovisioning'] as const
 const expectedStates = (kind: Outcome['kind']) => (kind === 'ready' || kind === 'deleted' ? workOf[kind] : anyWork)
@@ -113,15 +123,20 @@ export const settleBerth = (
 ): Promise<boolean> =>
   database.write(async (db) => {
     const timeOf = await database.traits.leaseTime(db)
+    const mover = await lockMover(db, database.traits, work.berthId)
     const settled = await db
       .updateTable('berths')
-      .set({ ...changesOf(outcome, timeOf), ...freed })
+      .set({ ...changesOf(outcome, timeOf), ...(mover === null ? {} : givenUp(outcome)), ...freed })
       .where('id', '=', work.berthId)
       .where('lease_owner', '=', work.owner)
       .where('state', 'in', expectedStates(outcome.kind))
       .where(isUnchanged)
       .returning('id')
       .executeTakeFirst()
+    if (settled !== undefined && outcome.kind === 'ready' && mover !== null) {
+      const { now, retireAt = now } = outcome
+      await switchBerths(db, { ...work, tenantId: mover, claimedAt: now.getTime(), retireAt: timeOf(retireAt) })
+    }
     if (settled !== undefined) return true
     // The work changed under its owner, who has stopped now: the new work may begin at once.
     await release(db, work.berthId, work.owner)

@@ -17,8 +17,15 @@ const markBerths = async (db: Kysely<Tables>, tenantId: TenantId): Promise<void>
   await db
     .updateTable('berths')
     .set({ state: 'deprovisioning', attempts: 0, next_attempt_at: 0 })
-    .where('tenant_id', '=', tenantId)
+    .where((eb) => eb.or([eb('tenant_id', '=', tenantId), eb('moving_of', '=', tenantId)]))
     .where('state', 'not in', ['deprovisioning', 'deleted'])
+    .execute()
+  // What a move left goes at once, with the files that kept it.
+  await db
+    .updateTable('berths')
+    .set({ keep_files: 0, next_attempt_at: 0 })
+    .where('moving_of', '=', tenantId)
+    .where('state', '<>', 'deleted')
     .execute()
 }
 
@@ -60,7 +67,7 @@ const reportsOf = async (db: Kysely<Tables>, tenantId: TenantId): Promise<Deprov
   const berths = await db
     .selectFrom('berths')
     .select(['id', 'report'])
-    .where('tenant_id', '=', tenantId)
+    .where((eb) => eb.or([eb('tenant_id', '=', tenantId), eb('moving_of', '=', tenantId)]))
     .orderBy('created_at')
     .orderBy('id')
     .execute()
@@ -76,7 +83,12 @@ const hasNoLivingBerth = (eb: ExpressionBuilder<Tables, 'tenants'>) =>
       eb
         .selectFrom('berths')
         .select('berths.id')
-        .whereRef('berths.tenant_id', '=', 'tenants.id')
+        .where((berth) =>
+          berth.or([
+            berth('berths.tenant_id', '=', berth.ref('tenants.id')),
+            berth('berths.moving_of', '=', berth.ref('tenants.id')),
+          ]),
+        )
         .where('berths.state', '<>', 'deleted'),
     ),
   )

@@ -125,4 +125,14 @@ export const migrations: readonly Migration[] = [
       `create index runs_pending_of_tenant on runs (tenant_id) where finished_at is null`,
     ],
   },
+  {
+    version: 3,
+    name: 'tenants move between backends',
+    statements: [
+      `alter table berths add column moving_of text references tenants (id)`,
+      `alter table berths add column keep_files integer not null default 0`,
+      `create unique index berths_one_move_per_tenant on berths (moving_of) where state <> 'deleted'`,
+      `create index berths_by_move on berths (moving_of)`,
+    ],
+  },
 ]

@@ -39,6 +39,10 @@ export interface BerthRow {
   leased_state: BerthState | null
   /** JSON of what the deletion removed and looked for. */
   report: string | null
+  /** Whose present berth this one is to replace, or has been: it is not that tenant's own, and nobody's spare. */
+  moving_of: TenantId | null
+  /** 1 when files that are found in it keep it from being destroyed. */
+  keep_files: number
 }
 
 export interface RunRow {

@@ -7,6 +7,7 @@ import { finishDeprovision, listDeprovisioned, requestDeletion } from './deprovi
 import { parseTenant } from './rows.ts'
 import { signUp } from './sign-up.ts'
 import type { TenantRow } from './tables.ts'
+import { beginMove, findMove } from './tenant-move.ts'
 import { findTenantByKey } from './tenant-rows.ts'
 
 const parseOrNull = (row: TenantRow | undefined): Tenant | null => (row === undefined ? null : parseTenant(row))
@@ -62,6 +63,8 @@ export const createTenantStore = (database: Database): TenantStore => ({
   list: (options) => listTenants(database, options),
   statesOf: (tenantIds) => statesOf(database, tenantIds),
   setSuspended: (tenantId, suspended) => setSuspended(database, tenantId, suspended),
+  beginMove: (options) => beginMove(database, options),
+  findMove: (tenantId) => findMove(database, tenantId),
   listDeprovisioned: ({ limit }) => listDeprovisioned(database, limit),
   finishDeprovision: (tenantId, receipt, now) => finishDeprovision(database, tenantId, { receipt, now }),
 })

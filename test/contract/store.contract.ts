@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ServiceKey } from '../../src/domain/ports/store.ts'
 import { describeBerths } from './store-berths.contract.ts'
 import { describeDeletion } from './store-deletion.contract.ts'
+import { describeMoves } from './store-moves.contract.ts'
 import { describeRuns } from './store-runs.contract.ts'
 import { at, hasCode, ids, signUp, type StoreHarness } from './store-site.ts'
 import { describeTenants } from './store-tenants.contract.ts'
@@ -92,6 +93,9 @@ export const describeStore = (harness: StoreHarness): void => {
       describeDeletion(harness)
     })
     describeBerths(harness)
+    describe('moves', () => {
+      describeMoves(harness)
+    })
     describeRuns(harness)
     describe('service keys', () => {
       describeKeys(harness)

@@ -78,6 +78,23 @@ export interface TenantStore {
   statesOf(tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, TenantState>>
   /** active ↔ suspended. Null when the tenant is in neither state. */
   setSuspended(tenantId: TenantId, suspended: boolean): Promise<Tenant | null>
+  /**
+   * The row of a berth on another backend, in the present one's cell, that takes its place in the moment in which it is settled as ready;
+   * then the present one is to be destroyed. Given again while it is on its way, it is the same berth.
+   * With `keepFiles` files that are found in the berth that was left keep it from being destroyed.
+   * @throws {BerthError} not_found; conflict when the tenant is not active, its berth is not ready or is on that backend, or an earlier
+   * move has not ended; berth_cap_reached
+   */
+  beginMove(options: {
+    tenantId: TenantId
+    newBerthId: BerthId
+    backend: string
+    keepFiles: boolean
+    maxBerths: number
+    now: Date
+  }): Promise<Berth>
+  /** The berth that is on its way to replace the tenant's own, or that a move has left and that still exists. */
+  findMove(tenantId: TenantId): Promise<Berth | null>
   /** Deprovisioning tenants all of whose berths are deleted, with what `settle` reported of each berth. */
   listDeprovisioned(options: { limit: number }): Promise<readonly DeprovisionedTenant[]>
   /**
@@ -91,6 +108,12 @@ export interface Lease {
   /** Random per process. */
   readonly owner: string
   readonly until: Date
+}
+
+export interface LeasedBerth extends Berth {
+  readonly attempts: number
+  /** For a berth that is to replace a tenant's own, or that such a move has left. */
+  readonly move: { readonly tenantId: TenantId; readonly keepsFiles: boolean } | null
 }
 
 export interface CellCount {
@@ -122,11 +145,7 @@ export interface BerthStore {
    * Takes due work (provisioning or deprovisioning, not leased by another, nextAttemptAt passed) and leases it.
    * Waiting tenants first, then deletions, then spares.
    */
-  lease(options: {
-    lease: Lease
-    limit: number
-    now: Date
-  }): Promise<readonly (Berth & { readonly attempts: number })[]>
+  lease(options: { lease: Lease; limit: number; now: Date }): Promise<readonly LeasedBerth[]>
   /** Extends what this owner still holds and answers with those; `until` = now hands them back. */
   renew(berthIds: readonly BerthId[], lease: Lease): Promise<readonly BerthId[]>
   /** Moves on work that this owner still holds; false when the lease was lost, and then nothing is written. */
@@ -134,7 +153,14 @@ export interface BerthStore {
     berthId: BerthId,
     owner: string,
     outcome:
-      | { readonly kind: 'ready'; readonly runnerVersion: number; readonly image: string; readonly now: Date }
+      | {
+          readonly kind: 'ready'
+          readonly runnerVersion: number
+          readonly image: string
+          readonly now: Date
+          /** When the berth that this one replaces may be destroyed. @default now */
+          readonly retireAt?: Date
+        }
       | { readonly kind: 'deleted'; readonly report: BerthReport }
       | { readonly kind: 'retry'; readonly error: string; readonly nextAttemptAt: Date }
       | { readonly kind: 'failed'; readonly error: string },

@@ -13,9 +13,9 @@ export type SharedSite = Awaited<ReturnType<typeof openSharedSite>>
 /** Deploys `templates/shared.yaml` with this image, as an operator does. */
 export const deployShared = async (
   { cell, image }: Pick<Awaited<ReturnType<typeof openAwsCell>>, 'cell' | 'image'>,
-  tamper: (template: string) => string = (template) => template,
+  options: { tamper?: (template: string) => string; StackName?: string } = {},
 ): Promise<void> => {
-  const StackName = sharedNameOf(cell.deployment)
+  const { tamper = (text: string) => text, StackName = sharedNameOf(cell.deployment) } = options
   const template = await readFile(new URL('../../../templates/shared.yaml', import.meta.url), 'utf8')
   const values = { Deployment: cell.deployment, ImageUri: image, BoundaryArn: cell.foundation.boundaryArn }
   await cell.clients.cloudFormation.send(
