@@ -106,6 +106,7 @@ export const allSteps: readonly Step[] = [
     `${runner}/pyproject.toml`,
     runner,
     'test/runner-image',
+    'scripts/aws-local/overlay',
   ]),
   check('ruff-format', 'Python format', [
     '.venv/bin/ruff',
@@ -115,6 +116,7 @@ export const allSteps: readonly Step[] = [
     `${runner}/pyproject.toml`,
     runner,
     'test/runner-image',
+    'scripts/aws-local/overlay',
   ]),
   check('mypy', 'Python types', [
     '.venv/bin/mypy',
