@@ -64,20 +64,13 @@ const FLUSH_DEADLINE_MS = 5000
  * A runner that refuses for a fault of its own ends its environment, and the platform tells of that only to whoever is sent there
  * next: a run would be taken for crashed. A ping takes that blow before anyone is told to try again.
  */
-const flushWhenLeaving = async (cell: Cell, error: BerthError, { berthId, signal }: DispatchOptions): Promise<void> => {
-  if (!LEAVES.has(error.code) || error.data['runnerVersion'] === undefined) return
-  const ping = { berthId, event: pingEvent, signal, deadlineMs: FLUSH_DEADLINE_MS }
-  await invokeBerth(cell, ping).catch(() => undefined)
+const flush = (cell: Cell, use: FunctionUse, { berthId, signal }: DispatchOptions): Promise<unknown> => {
+  const ping = { berthId, event: pingEvent, target: use.target(berthId), signal, deadlineMs: FLUSH_DEADLINE_MS }
+  return invokeBerth(cell, ping).catch(() => undefined)
 }
 
-const acceptOrFlush = async (cell: Cell, work: DispatchOptions, invoked: Invoked): Promise<RunnerReply> => {
-  try {
-    return accept(work.request, invoked)
-  } catch (error) {
-    if (isBerthError(error)) await flushWhenLeaving(cell, error, work)
-    throw error
-  }
-}
+const leaves = (error: unknown): boolean =>
+  isBerthError(error) && LEAVES.has(error.code) && error.data['runnerVersion'] !== undefined
 
 const tellEnding = (
   events: Events,
@@ -111,12 +104,17 @@ export const createFunctionDispatch = (cell: Cell, use: FunctionUse, options: La
       const event = eventOf(use, berthId, request)
       const invoked = await invokeBerth(cell, { berthId, event, target: use.target(berthId), signal })
       const { failure } = invoked
-      if (failure === null) {
-        description.answered(berthId)
-        return await acceptOrFlush(cell, work, invoked)
+      if (failure !== null) {
+        tellEnding(options.events, work, { failure, invoked })
+        return endedByPlatform(request.runId, invoked, failure)
       }
-      tellEnding(options.events, work, { failure, invoked })
-      return endedByPlatform(request.runId, invoked, failure)
+      description.answered(berthId)
+      try {
+        return accept(request, invoked)
+      } catch (error) {
+        if (leaves(error)) await flush(cell, use, work)
+        throw error
+      }
     },
 
     describe: description.describe,

@@ -19,7 +19,7 @@ export const s3Call = async <T>(
   }
 }
 
-/** As `s3Call`, null when there is no such key. */
+/** As `s3Call`, null when there is no such key or upload. */
 export const s3Find = <T>(
   cell: Cell,
   options: { operation: string; signal: AbortSignal },
@@ -31,7 +31,7 @@ export const s3Find = <T>(
     } catch (error) {
       // A HEAD has no body to carry a name, so the status says it.
       const { name, status } = awsFailureOf(error) ?? {}
-      if (name === 'NoSuchKey' || (name === 'NotFound' && status === 404)) return null
+      if (name === 'NoSuchKey' || name === 'NoSuchUpload' || (name === 'NotFound' && status === 404)) return null
       throw error
     }
   })

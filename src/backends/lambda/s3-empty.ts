@@ -10,7 +10,7 @@ import {
 import { awsError } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError } from '../../domain/errors.ts'
-import { decodeKey, s3Call } from './s3-call.ts'
+import { decodeKey, s3Call, s3Find } from './s3-call.ts'
 
 export interface Emptied {
   /** Files that a reader could see. */
@@ -85,19 +85,32 @@ const deleteAlone = ({ cell, signal }: Work, version: Version): Promise<unknown>
     cell.clients.s3.send(new DeleteObjectCommand({ Bucket: cell.foundation.bucket, ...version }), options),
   )
 
+interface Listed {
+  readonly Key?: string | undefined
+  readonly VersionId?: string | undefined
+}
+
+/** The prefix once more: whatever answers without heeding it must not cost another tenant's files. */
+const ownOf = (prefix: string, listed: readonly Listed[], encoding: string | undefined): readonly Version[] =>
+  listed
+    .map(({ Key = '', VersionId }) => ({ Key: decodeKey(Key, encoding), VersionId }))
+    .filter(({ Key }) => Key.startsWith(prefix))
+
 const deleteVersions = async (work: Work): Promise<{ objects: number; versions: number }> => {
+  const { prefix } = work
   const count = { objects: 0, versions: 0 }
   for await (const { Versions = [], DeleteMarkers = [], EncodingType } of versionPages(work)) {
-    const found = [...Versions, ...DeleteMarkers].map(({ Key = '', VersionId }) => ({
-      Key: decodeKey(Key, EncodingType),
-      VersionId,
-    }))
+    const found = ownOf(prefix, [...Versions, ...DeleteMarkers], EncodingType)
     await deleteTogether(
       work,
       found.filter((version) => !isUnfitForXml(version)),
     )
     for (const version of found.filter(isUnfitForXml)) await deleteAlone(work, version)
-    count.objects += Versions.filter(({ IsLatest }) => IsLatest === true).length
+    count.objects += ownOf(
+      prefix,
+      Versions.filter(({ IsLatest }) => IsLatest === true),
+      EncodingType,
+    ).length
     count.versions += found.length
   }
   return count
@@ -111,24 +124,22 @@ const uploadsBelow = async ({ cell, prefix, signal }: Work): Promise<ListMultipa
     ),
   )
 
+const abortUpload = ({ cell, signal }: Work, Key: string, UploadId: string | undefined): Promise<unknown> =>
+  s3Find(cell, { operation: 'AbortMultipartUpload', signal }, (options) =>
+    cell.clients.s3.send(new AbortMultipartUploadCommand({ Bucket: cell.foundation.bucket, Key, UploadId }), options),
+  )
+
 const abortUploads = async (work: Work): Promise<number> => {
-  const { cell, signal } = work
   let count = 0
   // An aborted upload leaves the list, so the first page is asked for until it is empty.
   for (;;) {
     const { Uploads = [], EncodingType } = await uploadsBelow(work)
-    for (const { Key = '', UploadId } of Uploads) {
-      const command = new AbortMultipartUploadCommand({
-        Bucket: cell.foundation.bucket,
-        Key: decodeKey(Key, EncodingType),
-        UploadId,
-      })
-      await s3Call(cell, { operation: 'AbortMultipartUpload', signal }, (options) =>
-        cell.clients.s3.send(command, options),
-      )
-    }
-    count += Uploads.length
-    if (Uploads.length === 0) return count
+    const own = Uploads.map(({ Key = '', UploadId }) => ({ Key: decodeKey(Key, EncodingType), UploadId })).filter(
+      ({ Key }) => Key.startsWith(work.prefix),
+    )
+    for (const { Key, UploadId } of own) await abortUpload(work, Key, UploadId)
+    count += own.length
+    if (own.length === 0) return count
   }
 }
 

@@ -107,16 +107,16 @@ test('a file of one part keeps its digest, and metadata that are no digest are n
 
 test('a download that nobody reads gives its connection back', async () => {
   await using scripted = await openScriptedCell()
-  const closed = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<'closed'>()
   scripted.endpoint.script = (_, response) => {
     response.writeHead(200, { 'content-length': '100', etag: '"1"' }).flushHeaders()
-    response.on('close', () => closed.resolve())
+    response.on('close', () => closed.resolve('closed'))
   }
   const found = await createS3Files(scripted.cell).get(place, 'a', { signal })
 
   await found?.body[Symbol.asyncIterator]().return?.()
 
-  await closed.promise
+  expect(await closed.promise).toBe('closed')
 })
 
 test('a download that is cut short ends with an error, not with less', async () => {
@@ -179,6 +179,24 @@ test('a deleted file is hidden; its version stays until the lifecycle or the end
   expect(await versionsLeft()).toHaveLength(2)
   expect(await emptyPrefix(site.cell, prefixOf(berthId), { signal })).toEqual({ objects: 0, versions: 2, uploads: 0 })
   expect(await versionsLeft()).toEqual([])
+})
+
+test('what a listing shows beyond the prefix is never deleted', async () => {
+  await using scripted = await openScriptedCell()
+  const stranger = keyOf({ berthId: site.ids.berthId(), area: 'files' }, 'theirs')
+  scripted.endpoint.script = ({ url }, response) =>
+    void response.end(
+      url.includes('uploads')
+        ? `<ListMultipartUploadsResult><Upload><Key>${stranger}</Key><UploadId>1</UploadId></Upload></ListMultipartUploadsResult>`
+        : `<ListVersionsResult><Version><Key>${stranger}</Key><VersionId>1</VersionId><IsLatest>true</IsLatest></Version></ListVersionsResult>`,
+    )
+
+  expect(await emptyPrefix(scripted.cell, prefixOf(berthId), { signal })).toEqual({
+    objects: 0,
+    versions: 0,
+    uploads: 0,
+  })
+  expect(scripted.endpoint.asked.map(({ method }) => method)).toEqual(['GET', 'GET'])
 })
 
 test.each(['', 'berths/', 'berths/b', 'other/', 'berths/baaaaaaaaaaaaaaaa', 'berths/baaaaaaaaaaaaaaa'])(
