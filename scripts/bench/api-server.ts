@@ -43,6 +43,9 @@ const startProcess = (dataDir: string, settings: Record<string, string>): ChildP
       BERTH_RATE_PER_MINUTE: '1000000',
       BERTH_CONCURRENCY_PER_TENANT: '32',
       BERTH_SPARES: '8',
+      // As many as the backend alone has by default.
+      BERTH_LOCAL_SPARES: '2',
+      BERTH_LOCAL_NODE_SPARES: '2',
       ...settings,
     },
     stdio: ['ignore', 'ignore', 'inherit'],
