@@ -1,10 +1,12 @@
 import type { Backend } from '../backends/backend.ts'
+import { createRoutedBackend } from '../backends/routed-backend.ts'
 import { createLocalBackend } from '../backends/local/local-backend.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
 import type { PickCell, ProvisionerOptions } from '../provisioner/provisioner.ts'
+import { cellOf } from './cell-of.ts'
 import type { CellKindName } from './cell-kinds.ts'
 import type { Config } from './config.ts'
 
@@ -29,7 +31,13 @@ export interface OpenedBackend extends Backend, AsyncDisposable {
 
 const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
   const backend = await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local })
-  return { ...backend, pickCell: async () => 'local', provisioning: {}, workers: [] }
+  // A berth of another backend has nothing here, and "nothing is left of it" would be said of what lives on elsewhere.
+  const { berths } = createRoutedBackend({
+    cells: [{ cell: 'local', opened: backend, open: async () => backend }],
+    cellOf: (berthId) => cellOf(deps, 'local', berthId),
+    backend: 'local',
+  })
+  return { ...backend, berths, pickCell: async () => 'local', provisioning: {}, workers: [] }
 }
 
 type Open = (config: Config, deps: BackendDeps) => Promise<OpenedBackend>

@@ -4,8 +4,7 @@ import { createPacer } from '../aws/pacer.ts'
 import type { CellBackend } from '../backends/backend.ts'
 import { createCellBackend } from '../backends/cell-backend.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
-import { BerthError } from '../domain/errors.ts'
-import type { BerthId } from '../domain/ids.ts'
+import { cellOf } from './cell-of.ts'
 import { type CellKind, type CellKindName, cellKinds } from './cell-kinds.ts'
 import { createCellPicker, type CellRoom } from './cell-picker.ts'
 import type { CellSetting } from './cell-setting.ts'
@@ -40,16 +39,6 @@ export const openCells = async (config: Config, backend: CellKindName, deps: Bac
     workers: [picker, ...cells.map(({ worker }) => worker)],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-/** @throws {BerthError} backend_unavailable when the berth was made by another backend, whose parts this one does not know */
-const cellOf = async ({ berths }: BackendDeps, backend: string, berthId: BerthId): Promise<string | null> => {
-  const row = await berths.find(berthId)
-  if (row === null || row.backend === backend) return row?.cell ?? null
-  throw new BerthError(
-    'backend_unavailable',
-    `Berth ${berthId} lives on backend ${row.backend}; this server has BERTH_BACKEND=${backend}`,
-  )
 }
 
 const openAny = async (backends: readonly CellBackend[]): Promise<void> => {

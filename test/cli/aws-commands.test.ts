@@ -86,7 +86,7 @@ describe('berth init', () => {
   })
 
   test.each([
-    [['--set', 'Nope=1'], 'expected parameters of the foundation, got Nope'],
+    [['--set', 'Nope=1'], 'expected parameters of the template, got Nope'],
     [['--set', 'Nope'], 'expected Name=value'],
     [['--deployment', 'Capital'], 'expected lower-case letters'],
   ])('refuses %j', async (flags, detail) => {
@@ -105,6 +105,21 @@ describe('berth init', () => {
     ])
 
     expect(refused).toMatchObject({ code: 78, error: { detail: expect.stringContaining('expected an image of') } })
+  })
+})
+
+describe('berth init --shared', () => {
+  test('needs an image, deploys the shared function on it, and goes with the deployment', async () => {
+    const { outputs } = await foundation('shared')
+    const early = await json(['init', ...place('shared'), '--shared', '--yes'])
+    const image = await aws.image('v4', undefined, String(outputs.RepositoryUri).split('/').slice(1).join('/'))
+    await json(['init', ...place('shared'), '--yes', '--image', image, '--image-version', '4'])
+    const shared = await json(['init', ...place('shared'), '--shared', '--yes', '--set', 'MemoryMiB=256'])
+    const gone = await json(['destroy', ...place('shared'), '--yes'])
+
+    expect(early).toMatchObject({ code: 78, error: { detail: expect.stringContaining('no image is wanted yet') } })
+    expect(shared).toMatchObject({ code: 0, kind: 'create', applied: true, BERTH_BACKEND: 'lambda-shared' })
+    expect(gone).toMatchObject({ code: 0, removed: true })
   })
 })
 

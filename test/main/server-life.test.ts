@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { compose } from '../../src/main/compose.ts'
 import { parseConfig } from '../../src/main/config.ts'
+import { ids } from '../support/provisioning-site.ts'
 import { startServer } from '../support/running-server.ts'
 
 const sleepy = (seconds: number) => ({
@@ -119,5 +120,23 @@ describe('a port that is taken', () => {
     await expect(compose(parseConfig({ ...env, BERTH_PORT: port }))).rejects.toMatchObject({ code: 'config_invalid' })
     await (await compose(parseConfig({ ...env, BERTH_PORT: '0' }))).stop()
     await rm(dataDir, { recursive: true, force: true })
+  })
+})
+
+describe('a store with berths of another backend', () => {
+  test('is not cleared of them: what lives on AWS is not reported as gone from this machine', async () => {
+    await using server = await startServer({ BERTH_SPARES: '0' })
+    const { store, provisioner } = server.composed
+    const externalId = { project: 'demo', identityTenant: '', uid: 'abroad' }
+    const made = { newTenantId: ids.tenantId(), newBerthId: ids.berthId(), backend: 'lambda', cell: 'eu' }
+    const { tenant } = await store.tenants.signUp({ externalId, event: null, ...made, maxBerths: 10, now: new Date() })
+    await provisioner.requestDeletion(externalId, null)
+
+    const retried = () =>
+      server.events.find(({ code, berthId }) => code === 'berth.retry' && berthId === made.newBerthId)
+    await expect.poll(retried, { timeout: 30_000 }).toBeDefined()
+
+    expect(retried()?.detail?.['reason']).toContain('lives on backend lambda')
+    expect((await store.tenants.find(tenant.id))?.state).toBe('deprovisioning')
   })
 })

@@ -16,7 +16,11 @@ export const initCommand: CommandSpec = {
     ['--vpc', 'put functions into a VPC that leads nowhere (parameter Vpc=true)'],
     ['--github <owner/repo>', 'repository whose workflow builds and rolls out images (GitHubRepository)'],
     ['--alarm-email <address>', 'where alarms are mailed to (AlarmEmail)'],
-    ['--set <Name=value...>', 'any other parameter of templates/foundation.yaml, several times'],
+    [
+      '--set <Name=value...>',
+      'any other parameter of templates/foundation.yaml (with --shared of shared.yaml), several times',
+    ],
+    ['--shared', 'the one function of BERTH_BACKEND=lambda-shared, on the wanted image, in place of the foundation'],
     ['--image <repository@sha256:…>', 'image that new berths get'],
     ['--image-version <number>', "version of the runner in that image (default: this package's)"],
     ['--name <name>', 'name of the cell in BERTH_CELLS (default: the Region)'],
@@ -27,41 +31,65 @@ export const initCommand: CommandSpec = {
     'init --region eu-west-1',
     'init --region eu-west-1 --vpc --yes --json',
     'init --region eu-west-1 --github example/app --set CreateGitHubProvider=true',
+    'init --region eu-west-1 --shared --set Profile=evaluator',
     'init --region eu-west-1 --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:…',
   ],
   act: async (context) => {
-    const { flags, terminal, signal } = context
+    const { flags, terminal } = context
     const parameters = parametersOf(context)
     const place = placeOf(flags, process.env)
-    const [{ openDeployment }, { planFoundation }] = await Promise.all([
-      import('../../main/deployment/deployment.ts'),
-      import('../../main/deployment/plan-foundation.ts'),
-    ])
+    const { openDeployment } = await import('../../main/deployment/deployment.ts')
     using deployment = openDeployment(place)
-    const planning = terminal.progress(`asking AWS what would change in ${place.region}`)
-    const plan = await planFoundation(deployment, { parameters, signal }).finally(() => planning.stop())
-    showPlan(plan, deployment.stackName, terminal)
+    const { stack, plan } = await planOf(deployment, parameters, context)
+    showPlan(plan, stack, terminal)
+    const done = { stack, kind: plan.kind, changes: plan.changes }
     if (!(await mayGoOn(plan, context))) {
       await plan.discard(new AbortController().signal)
-      terminal.answer({ stack: deployment.stackName, kind: plan.kind, changes: plan.changes, applied: false }, () => [
-        'nothing was changed',
-      ])
-      return
+      return terminal.answer({ ...done, applied: false }, () => ['nothing was changed'])
     }
     const outputs = await carryOut(plan, context)
     const wanted = await setImage(deployment, context)
-    const cells = JSON.stringify([cellEntry(context, place, outputs)])
-    const done = { stack: deployment.stackName, kind: plan.kind, changes: plan.changes, applied: true }
-    terminal.answer({ ...done, outputs, wanted, BERTH_CELLS: cells }, () => [
+    const settings = settingsOf(context, place, outputs)
+    terminal.answer({ ...done, applied: true, outputs, wanted, ...settings }, () => [
       ...terminal.table([{ title: 'OUTPUT' }, { title: 'VALUE' }], Object.entries(outputs)),
       ...(wanted === null ? [] : [`new berths get version ${wanted.version}: ${wanted.image}`]),
       '',
       'the server needs:',
-      '  BERTH_BACKEND=lambda',
-      `  BERTH_CELLS='${cells}'`,
+      ...Object.entries(settings).map(([name, value]) => `  ${name}='${value}'`),
     ])
   },
 }
+
+const planOf = async (
+  deployment: Deployment,
+  parameters: Readonly<Record<string, string>>,
+  { flags, terminal, signal }: CommandContext,
+): Promise<{ stack: string; plan: FoundationPlan }> => {
+  const planning = terminal.progress(`asking AWS what would change in ${deployment.region}`)
+  try {
+    if (flags['shared'] !== true) {
+      const { planFoundation } = await import('../../main/deployment/plan-foundation.ts')
+      return { stack: deployment.stackName, plan: await planFoundation(deployment, { parameters, signal }) }
+    }
+    const [{ sharedOf }, { planShared }] = await Promise.all([
+      import('../../main/deployment/deployment.ts'),
+      import('../../main/deployment/plan-shared.ts'),
+    ])
+    return { stack: sharedOf(deployment).stackName, plan: await planShared(deployment, { parameters, signal }) }
+  } finally {
+    planning.stop()
+  }
+}
+
+/** The cell's entry is printed with its foundation; the shared function adds nothing to it. */
+const settingsOf = (
+  context: CommandContext,
+  place: ReturnType<typeof placeOf>,
+  outputs: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> =>
+  context.flags['shared'] === true
+    ? { BERTH_BACKEND: 'lambda-shared' }
+    : { BERTH_BACKEND: 'lambda', BERTH_CELLS: JSON.stringify([cellEntry(context, place, outputs)]) }
 
 const parametersOf = ({ flags }: CommandContext): Readonly<Record<string, string>> => {
   const set = listFlag(flags, 'set').map((text) => {

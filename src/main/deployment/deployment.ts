@@ -5,6 +5,7 @@ import { createCellClients } from '../../aws/clients.ts'
 import { foundationStackOf } from '../../aws/open-cell.ts'
 import { pacedCall } from '../../aws/paced-call.ts'
 import { createPacer, type RequestPool } from '../../aws/pacer.ts'
+import { sharedNameOf } from '../../backends/lambda-shared/shared-function.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import { createSystemClock } from '../system-clock.ts'
 
@@ -54,6 +55,12 @@ export const askCloudFormation = <T>(
   },
   send: (options: { abortSignal: AbortSignal }) => Promise<T>,
 ): Promise<T> => pacedCall(cell, { pool: 'stackReads', priority: 'waiting', stack: stackName, ...request }, send)
+
+/** The same place, looking at the stack of the function that tenants share. */
+export const sharedOf = (deployment: Deployment): Deployment => ({
+  ...deployment,
+  stackName: sharedNameOf(deployment.deployment),
+})
 
 /** By name, or by an id, which outlives the stack. Null when there is none. */
 export const findStack = async (deployment: Deployment, stack: string, signal: AbortSignal): Promise<Stack | null> => {

@@ -33,18 +33,23 @@ export interface FoundationPlan {
 }
 
 export interface FoundationWish {
+  /** @default foundation */
+  readonly template?: 'foundation' | 'shared'
+  /** What follows from other stacks and is not for anyone to choose. @default the present wanted image */
+  readonly fixed?: Readonly<Record<string, string>>
   /** Parameters of templates/foundation.yaml; those left out keep their value. */
   readonly parameters: Readonly<Record<string, string>>
   readonly signal: AbortSignal
 }
 
-const template = (): string => readFileSync(new URL('../../../templates/foundation.yaml', import.meta.url), 'utf8')
+const readTemplate = (name: string): string =>
+  readFileSync(new URL(`../../../templates/${name}.yaml`, import.meta.url), 'utf8')
 
 /** What `berth init` would do, as CloudFormation itself says. Nothing is changed yet. @throws {BerthError} invalid_request, conflict */
 export const planFoundation = async (deployment: Deployment, wish: FoundationWish): Promise<FoundationPlan> => {
   const { signal } = wish
   const present = await presentStack(deployment, signal)
-  const body = template()
+  const body = readTemplate(wish.template ?? 'foundation')
   const parameters = await parametersOf(deployment, { body, present, wish })
   const changeSet = await createChangeSet(deployment, { body, parameters, present, signal })
   const { status, reason, changes } = await settledChangeSet(deployment, changeSet.id, signal)
@@ -104,7 +109,7 @@ const parametersOf = async (
   const names = namesOf(body)
   const unknown = Object.keys(wish.parameters).filter((name) => !names.includes(name))
   if (unknown.length > 0)
-    throw new BerthError('invalid_request', `expected parameters of the foundation, got ${unknown.join(', ')}`, {
+    throw new BerthError('invalid_request', `expected parameters of the template, got ${unknown.join(', ')}`, {
       data: { remedy: `There are: ${names.join(', ')}.` },
     })
   const kept = (present?.Parameters ?? []).map(({ ParameterKey = '', ParameterValue = '' }) => [
@@ -116,7 +121,7 @@ const parametersOf = async (
     ...wish.parameters,
     Deployment: deployment.deployment,
     // The stack's own value is that of its last change; a rollout since then wrote another.
-    WantedImage: await presentWantedImage(deployment, wish.signal),
+    ...(wish.fixed ?? { WantedImage: await presentWantedImage(deployment, wish.signal) }),
   }
   return names.flatMap((name) => {
     const value = values[name]

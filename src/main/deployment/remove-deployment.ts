@@ -3,9 +3,10 @@ import { ListStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { DeleteBucketCommand, DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3'
 import { awsFailureOf, isNotFound } from '../../aws/aws-errors.ts'
 import { openCell } from '../../aws/open-cell.ts'
+import { markedBerths } from '../../backends/lambda-shared/marks.ts'
 import { createStackBerths } from '../../backends/lambda/stack-berths.ts'
 import { BerthError } from '../../domain/errors.ts'
-import { askCloudFormation, type Deployment, findStack, type Following, outputsOf } from './deployment.ts'
+import { askCloudFormation, type Deployment, findStack, type Following, outputsOf, sharedOf } from './deployment.ts'
 import { followStack, lastEventOf } from './follow-stack.ts'
 import { deleteStack } from './plan-foundation.ts'
 
@@ -13,6 +14,8 @@ import { deleteStack } from './plan-foundation.ts'
 export interface Removal {
   /** Null when an earlier try has deleted the stack and something of it is left. */
   readonly stackId: string | null
+  /** Of the function that tenants share, where there is one. */
+  readonly sharedStackId: string | null
   /** Kept by the stack's deletion, so that no slip of the hand deletes users' files; removed after it. */
   readonly bucket: string
   readonly repository: string
@@ -28,6 +31,7 @@ export const planRemoval = async (deployment: Deployment, signal: AbortSignal): 
   if (present !== null && outputs['BucketName'] !== undefined) await assertNoBerths(deployment, signal)
   return {
     stackId: present?.StackId ?? null,
+    sharedStackId: (await findStack(deployment, sharedOf(deployment).stackName, signal))?.StackId ?? null,
     bucket: outputs['BucketName'] ?? '',
     repository: (outputs['RepositoryUri'] ?? '').split('/').slice(1).join('/'),
   }
@@ -42,6 +46,7 @@ const assertNoBerths = async (deployment: Deployment, signal: AbortSignal): Prom
   const berths: string[] = []
   for await (const { berthId } of createStackBerths({ cell: opened, clock, wantedImage }).list({ signal }))
     berths.push(berthId)
+  for await (const berthId of markedBerths(opened, signal)) berths.push(berthId)
   if (berths.length === 0) return
   const some = berths.slice(0, SHOWN).join(', ')
   const more = berths.length > SHOWN ? ', …' : ''
@@ -74,14 +79,18 @@ const lastDeleted = async (deployment: Deployment, signal: AbortSignal): Promise
 
 /** The stack first: its bucket policy may keep everyone outside a VPC from emptying the bucket. */
 export const remove = async (deployment: Deployment, removal: Removal, following: Following): Promise<void> => {
-  const { stackId, bucket, repository } = removal
-  if (stackId !== null) {
-    const after = await lastEventOf(deployment, stackId, following.signal)
-    await deleteStack(deployment, stackId, following.signal)
-    await followStack(deployment, { ...following, stackId, after })
-  }
+  const { stackId, sharedStackId, bucket, repository } = removal
+  // Its role has the foundation's boundary, which cannot go before it.
+  if (sharedStackId !== null) await removeStack(sharedOf(deployment), sharedStackId, following)
+  if (stackId !== null) await removeStack(deployment, stackId, following)
   if (bucket !== '') await removeBucket(deployment, bucket, following)
   if (repository !== '') await removeRepository(deployment, repository, following)
+}
+
+const removeStack = async (deployment: Deployment, stackId: string, following: Following): Promise<void> => {
+  const after = await lastEventOf(deployment, stackId, following.signal)
+  await deleteStack(deployment, stackId, following.signal)
+  await followStack(deployment, { ...following, stackId, after })
 }
 
 const isGone = (error: unknown): boolean =>
