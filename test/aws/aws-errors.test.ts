@@ -1,3 +1,5 @@
+import { GetFunctionCommand } from '@aws-sdk/client-lambda'
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
   awsError,
@@ -9,9 +11,11 @@ import {
   isThrottled,
   isTransient,
 } from '../../src/aws/aws-errors.ts'
+import { createCellClients } from '../../src/aws/clients.ts'
 import { pacedCall } from '../../src/aws/paced-call.ts'
 import type { Pacer } from '../../src/aws/pacer.ts'
 import { codeOf, quiet } from '../contract/content.ts'
+import { startAwsLocal } from '../support/aws-local.ts'
 
 const failed = (name: string, message = '', more: object = {}) => Object.assign(new Error(message), { name, ...more })
 
@@ -66,6 +70,21 @@ const failing = (times: number, error: Error) => {
     return 'done'
   }
 }
+
+test('the credentials that the SDK hides in its errors do not show when one is logged', async () => {
+  await using aws = await startAwsLocal()
+  Object.assign(process.env, aws.env)
+  using clients = createCellClients({ region: aws.region, deployment: 'berth' })
+  const missing = await clients.lambda
+    .send(new GetFunctionCommand({ FunctionName: 'none' }))
+    .catch((error: unknown) => error)
+  expect(inspect(missing, { showHidden: true, depth: 9 })).toContain('Credential=')
+
+  const error = awsError(missing, { cell: 'home', operation: 'GetFunction' })
+
+  expect(inspect(error, { depth: 9 })).not.toContain('Credential=')
+  expect(JSON.stringify({ ...error, cause: { ...(missing as object) } })).not.toContain('Credential=')
+})
 
 describe('a paced call', () => {
   test('takes its turn for every try and tells the pacer of every refusal', async () => {
