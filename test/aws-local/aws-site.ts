@@ -50,6 +50,9 @@ export interface AwsSite extends AsyncDisposable {
   invoke(name: string, event?: unknown, more?: Partial<InvokeCommandInput>): Promise<Invoked>
 }
 
+/** A state is awaited, however busy the machine is. */
+export const PATIENTLY = { timeout: 20_000, interval: 10 }
+
 export const uniqueName = (): string => `t-${randomUUID().slice(0, 13)}`
 
 const NO_RETRY = { maxAttempts: 1 }

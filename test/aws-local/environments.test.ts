@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
-import { openSite } from './aws-site.ts'
+import { openSite, PATIENTLY } from './aws-site.ts'
 import { openMeetingPoint, WAITING_IMAGE } from './meeting-point.ts'
+
+// Each environment loads the SDK or pandas anew, and the machine may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const TELLS_KEY: ImageContent = {
   kind: 'handler',
@@ -21,7 +24,7 @@ test('an environment that nobody uses ends', async () => {
   await using site = await openSite({ idleMs: 1 })
   await site.invoke(await site.makeFunction(TELLS_KEY))
 
-  await expect.poll(() => site.aws.standIn.environments(), { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => site.aws.standIn.environments(), PATIENTLY).toBe(0)
 })
 
 test('there are never more environments than allowed: a run waits, and an idle one of another function makes room', async () => {

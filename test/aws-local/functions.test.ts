@@ -9,7 +9,7 @@ import {
 import { ECRClient, PutImageCommand } from '@aws-sdk/client-ecr'
 import { DeleteRoleCommand } from '@aws-sdk/client-iam'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AwsSite, createRole, errorOf, onAndOff, openSite, uniqueName } from './aws-site.ts'
+import { type AwsSite, createRole, errorOf, onAndOff, openSite, uniqueName, PATIENTLY } from './aws-site.ts'
 
 let site: AwsSite
 beforeAll(async () => {
@@ -87,7 +87,7 @@ describe('a function', () => {
     const meanwhile = { ...(await shown(name)), answer: (await site.invoke(name)).json }
     const second = await onAndOff(site, ['conflicts'], () => errorOf(updateCode(name, next)))
     await site.aws.control.set({ held: [] })
-    await expect.poll(async () => (await shown(name)).update).toBe('Successful')
+    await expect.poll(async () => (await shown(name)).update, PATIENTLY).toBe('Successful')
 
     expect(meanwhile).toMatchObject({ state: 'Active', update: 'InProgress', answer: 1 })
     expect(second).toEqual(['ResourceConflictException', 'none'])
@@ -193,7 +193,7 @@ describe('a function that nobody has used for long', () => {
     const first = await errorOf(site.invoke(name))
     const waking = [(await shown(name)).state, await errorOf(site.invoke(name))]
     await site.aws.control.set({ held: [] })
-    await expect.poll(async () => (await shown(name)).state).toBe('Active')
+    await expect.poll(async () => (await shown(name)).state, PATIENTLY).toBe('Active')
 
     expect([first, ...waking]).toEqual([
       'CodeArtifactUserPendingException',

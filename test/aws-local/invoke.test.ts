@@ -10,12 +10,15 @@ import {
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { BAD_IMAGES } from '../../scripts/aws-local/bad-images.ts'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import { openMeetingPoint, WAITING_IMAGE } from './meeting-point.ts'
 import { runEvent } from './run-event.ts'
-import { type AwsSite, errorOf, openSite } from './aws-site.ts'
+
+// Each environment loads the SDK or pandas anew, and the machine may be busy.
+vi.setConfig({ testTimeout: 90_000 })
+import { type AwsSite, errorOf, openSite, PATIENTLY } from './aws-site.ts'
 
 let site: AwsSite
 beforeAll(async () => {
@@ -76,7 +79,7 @@ describe('a run', () => {
 
     const counts = [await site.invoke(name), await site.invoke(name)].map(({ json }) => json.count)
     await site.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: name, Description: 'changed' }))
-    await expect.poll(async () => (await site.invoke(name)).json.count).toBe(1)
+    await expect.poll(async () => (await site.invoke(name)).json.count, PATIENTLY).toBe(1)
 
     expect(counts).toEqual([1, 2])
   })
@@ -98,7 +101,7 @@ describe('a run', () => {
     const ImageUri = await site.aws.image(`${name}-2`, handler('def handler(event, context):\n    return 2\n'))
     await site.lambda.send(new UpdateFunctionCodeCommand({ FunctionName: name, ImageUri }))
 
-    await expect.poll(async () => (await site.invoke(name)).json).toBe(2)
+    await expect.poll(async () => (await site.invoke(name)).json, PATIENTLY).toBe(2)
     expect(await site.invoke(name, {}, { Qualifier: '1' })).toMatchObject({ json: 1, version: '1' })
   })
 
@@ -239,8 +242,8 @@ describe('nothing of the stand-in outlives it', () => {
     await once(child, 'close')
 
     expect(before).toBeGreaterThan(0)
-    await expect.poll(() => processesOf(endpoint), { timeout: 20_000 }).toBe(0)
-    await expect.poll(() => existsSync(`/proc/${emulatorPid}/cwd/.`), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => processesOf(endpoint), PATIENTLY).toBe(0)
+    await expect.poll(() => existsSync(`/proc/${emulatorPid}/cwd/.`), PATIENTLY).toBe(false)
   })
 })
 

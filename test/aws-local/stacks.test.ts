@@ -16,6 +16,7 @@ import {
   openSite,
   TRUST_LAMBDA,
   uniqueName,
+  PATIENTLY,
 } from './aws-site.ts'
 
 let site: AwsSite
@@ -113,7 +114,7 @@ describe('a stack takes its time', () => {
     const name = uniqueName()
     await site.aws.control.set({ held: ['function'] })
     await site.create(name, berth(name))
-    await expect.poll(() => roleExists(name)).toBe(true)
+    await expect.poll(() => roleExists(name), PATIENTLY).toBe(true)
 
     await deleteStack(site, name)
     await site.aws.control.set({ held: [] })
@@ -297,7 +298,7 @@ describe('a function of a stack', () => {
     const name = uniqueName()
     await site.aws.control.set({ held: ['role'] })
     await site.create(name, berth(name))
-    await expect.poll(() => roleExists(name)).toBe(true)
+    await expect.poll(() => roleExists(name), PATIENTLY).toBe(true)
     const meanwhile = await site.status(name)
     await site.aws.control.set({ held: [] })
 
