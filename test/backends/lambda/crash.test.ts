@@ -38,7 +38,8 @@ const violationsAfter = async (round: Round): Promise<readonly string[]> => {
   await using site = await openProvisioningSite({ dataDir, berths, spares: SPARES, leaseMs: 300, concurrency: 8 })
   await recover(site)
 
-  return violationsOf(site, acknowledged)
+  // Awaited here, or the site would be closed under it.
+  return await violationsOf(site, acknowledged)
 }
 
 describe('a server on AWS killed by SIGKILL', () => {
