@@ -70,6 +70,8 @@ class LambdaRunner:
     def _refusal_for(self, fields: dict[str, Any], tenant: str | None) -> dict[str, Any] | None:
         """Refuse what is for another tenant than the one whose environment this is."""
         run_id = fields.get("runId")
+        if self._supervisor.must_exit:
+            return protocol.refusal(run_id, "runner_failed", "the run before could not be proven to be gone")
         if self._tenant is not None and tenant != self._tenant:
             self._supervisor.must_exit = True
             return protocol.refusal(run_id, "runner_failed", "this environment has served another tenant")
@@ -122,7 +124,9 @@ def handler(event: object, context: Any) -> dict[str, Any]:  # noqa: ANN401 - aw
     """Answer one invocation."""
     runner = _started_runner()
     reply = runner.answer(event, getattr(context, "tenant_id", None) or None)
-    if runner.must_exit:
+    # No exit after a reply: Lambda would count that as a crash of whatever comes next, which may be a run. So an
+    # environment that a run has left unclean refuses the next event, which then has not started, and goes.
+    if runner.must_exit and reply["kind"] == "refusal":
         _answer_and_exit(reply, context.aws_request_id)
     return reply
 

@@ -132,15 +132,25 @@ def run_event(code: str, language: str = "python", **changes: Any) -> dict[str, 
 
 
 @contextmanager
-def environment(version: int | None = None, **variables: str) -> Iterator[Environment]:
-    """Start an environment; with a `version` it has a copy of the runner that bears it."""
+def environment(
+    version: int | None = None, change: tuple[str, str, str] | None = None, **variables: str
+) -> Iterator[Environment]:
+    """Start an environment; with a `version` it has a copy of the runner that bears it.
+
+    `change` is (file, text, another text): the copy differs in that from the runner.
+    """
     with tempfile.TemporaryDirectory(dir="/var") as folder:
         package = PACKAGE_ROOT
-        if version is not None:
+        if version is not None or change is not None:
             package = Path(folder)
             package.chmod(0o755)
             shutil.copytree(PACKAGE_ROOT / "berth_runner", package / "berth_runner")
-            (package / "VERSION").write_text(f"{version}\n")
+            (package / "VERSION").write_text(f"{version or 1}\n")
+        if change is not None:
+            name, old, new = change
+            file = package / "berth_runner" / name
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
         started = Environment(package, variables)
         try:
             yield started

@@ -203,6 +203,19 @@ def test_an_outdated_runner_refuses_and_its_environment_is_never_used_again():
     assert before != after, "the runtime was started anew"
 
 
+def test_an_environment_that_a_run_left_unclean_refuses_the_next_event_and_goes():
+    put_away = "clean = await self._started_children().put_away(child)"
+    never_sure = ("supervisor.py", put_away, f"{put_away}\n            clean = False")
+    with environment(change=never_sure) as unclean:
+        run = unclean.run("import os\nos.getppid()")
+        refusal = unclean.run("1 + 1")
+        after = main_of(first_answer(unclean, "import os\nos.getppid()"))
+
+    # The run itself went well, and what comes next is told that it has not started, so it may be sent again.
+    assert main_of(run) != after, "the runtime was started anew"
+    assert (refusal["kind"], refusal["code"]) == ("refusal", "runner_failed")
+
+
 def first_answer(berth: Environment, code: str) -> dict:
     """The emulator notices only at the next event that its runtime is gone: it answers 502 and starts a new one."""
     try:
