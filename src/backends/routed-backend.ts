@@ -8,6 +8,8 @@ import { createRoutes, type RoutesOptions } from './routes.ts'
 export interface RoutedBackendOptions extends RoutesOptions {
   /** Name of the backend that all the cells have. */
   readonly backend: string
+  /** As `Berths` has it. */
+  readonly movesTo?: readonly string[]
   /** A berth could not be made there because the cell did not do its part. */
   readonly onUnavailable?: (cell: string) => void
 }

@@ -11,7 +11,7 @@ const NOTHING: DestroyReport = { deleted: [], verifiedAbsent: [] }
 
 export const createRoutedBerths = (
   routes: Routes,
-  { backend, onUnavailable }: Pick<RoutedBackendOptions, 'backend' | 'onUnavailable'>,
+  { backend, movesTo, onUnavailable }: Pick<RoutedBackendOptions, 'backend' | 'movesTo' | 'onUnavailable'>,
 ): Berths => {
   /** Where the berth is when no row says so: every cell is asked. */
   const holdersOf = async (berthId: BerthId, options: Asking): Promise<readonly Backend[]> => {
@@ -21,6 +21,7 @@ export const createRoutedBerths = (
 
   return {
     backend,
+    ...(movesTo === undefined ? {} : { movesTo }),
     create: async (berthId, options) => {
       try {
         await (await routes.of(berthId, options)).berths.create(berthId, options)

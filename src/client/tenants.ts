@@ -2,7 +2,7 @@ import type { Receipt, TenantState } from '../domain/tenant.ts'
 import { entriesOf } from './pages.ts'
 import type { Waiting } from './runs.ts'
 import type { Transport } from './transport.ts'
-import type { NewTenant, Page, WireTenant } from './wire.ts'
+import type { Move, NewTenant, Page, WireBerth, WireTenant } from './wire.ts'
 
 export interface ListTenantsOptions extends Waiting, Partial<NewTenant> {
   readonly state?: TenantState | undefined
@@ -19,6 +19,13 @@ export interface Tenants {
   /** Runs are refused from now on; nothing is deleted. */
   suspend(tenantId: string, options?: Waiting): Promise<WireTenant>
   resume(tenantId: string, options?: Waiting): Promise<WireTenant>
+  /**
+   * Starts to move the tenant to another backend and answers with the new berth; it is the tenant's own once it is ready.
+   * @throws {BerthError} not_found, conflict, unsupported
+   */
+  move(tenantId: string, move: Move, options?: Waiting): Promise<WireBerth>
+  /** The other berth of a move that goes on. @throws {BerthError} not_found when none does */
+  moving(tenantId: string, options?: Waiting): Promise<WireBerth>
   /** Starts the deletion of everything the tenant has; `receipt` tells its end. */
   remove(tenantId: string, options?: Waiting): Promise<WireTenant>
   /** What was deleted and then verified absent. @throws {BerthError} not_found, conflict while it goes on */
@@ -52,6 +59,22 @@ export const createTenants = (transport: Transport): Tenants => {
       }),
     suspend: (tenantId, { signal } = {}) => one('POST', [tenantId, 'suspend'], signal),
     resume: (tenantId, { signal } = {}) => one('POST', [tenantId, 'resume'], signal),
+    move: (tenantId, move, { signal } = {}) =>
+      transport.json<WireBerth>({
+        method: 'POST',
+        path: ['v1', 'tenants', tenantId, 'move'],
+        json: move,
+        // The same move, while it goes on.
+        repeat: 'always',
+        signal,
+      }),
+    moving: (tenantId, { signal } = {}) =>
+      transport.json<WireBerth>({
+        method: 'GET',
+        path: ['v1', 'tenants', tenantId, 'move'],
+        repeat: 'always',
+        signal,
+      }),
     remove: (tenantId, { signal } = {}) => one('DELETE', [tenantId], signal),
     receipt: (tenantId, { signal } = {}) =>
       transport.json<Receipt>({

@@ -39,6 +39,12 @@ export interface NewTenant extends Pick<ExternalId, 'project' | 'uid'> {
   readonly identityTenant?: string | undefined
 }
 
+export interface Move {
+  readonly to: 'lambda' | 'lambda-shared'
+  /** Files do not move; without this a tenant that has any is not moved. @default false */
+  readonly deleteFiles?: boolean | undefined
+}
+
 export interface WireKey {
   readonly id: string
   readonly name: string

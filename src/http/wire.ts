@@ -56,6 +56,16 @@ export const tenantWire = z
   })
   .meta({ id: 'Tenant', description: 'A user who owns a berth, as operators see it.' })
 
+export const moveWire = z
+  .strictObject({
+    to: z.enum(['lambda', 'lambda-shared']).meta({ description: 'The backend on which the new berth is made.' }),
+    deleteFiles: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Files do not move. Without this a tenant that has any is not moved.' }),
+  })
+  .meta({ id: 'Move', description: 'A tenant gets a berth on another backend.' })
+
 export const limitsWire = z
   .object({
     run: runLimitsSchema,

@@ -5,13 +5,13 @@ import type { BackendDeps } from './open-backend.ts'
 /** @throws {BerthError} backend_unavailable when the berth was made by another backend, whose parts this one does not know */
 export const cellOf = async (
   { berths }: Pick<BackendDeps, 'berths'>,
-  backend: string,
+  backends: readonly string[],
   berthId: BerthId,
 ): Promise<string | null> => {
   const row = await berths.find(berthId)
-  if (row === null || row.backend === backend) return row?.cell ?? null
+  if (row === null || backends.includes(row.backend)) return row?.cell ?? null
   throw new BerthError(
     'backend_unavailable',
-    `Berth ${berthId} lives on backend ${row.backend}; this server has BERTH_BACKEND=${backend}`,
+    `Berth ${berthId} lives on backend ${row.backend}; this server serves ${backends.join(' and ')} (BERTH_BACKEND)`,
   )
 }

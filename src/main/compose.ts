@@ -66,7 +66,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   await ensureOperatorKey(config, { keys, ids })
   const backend = resources.use(await openBackend(config, { ...base, berths: store.berths }))
   const { berths, fleet, files, dispatch } = backend
-  const provisioner = createProvisioner({ ...base, store, berths, fleet }, provisionerOptions(config, backend))
+  const provisioner = createProvisioner({ ...base, store, berths, fleet, files }, provisionerOptions(config, backend))
   const dispatcher = resources.use(
     createDispatcher({ ...base, store, dispatch, fleet, files, berths: provisioner }, dispatcherOptions(config)),
   )

@@ -34,7 +34,7 @@ const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBacke
   // A berth of another backend has nothing here, and "nothing is left of it" would be said of what lives on elsewhere.
   const { berths } = createRoutedBackend({
     cells: [{ cell: 'local', opened: backend, open: async () => backend }],
-    cellOf: (berthId) => cellOf(deps, 'local', berthId),
+    cellOf: (berthId) => cellOf(deps, ['local'], berthId),
     backend: 'local',
   })
   return { ...backend, berths, pickCell: async () => 'local', provisioning: {}, workers: [] }

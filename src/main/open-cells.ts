@@ -5,11 +5,12 @@ import type { CellBackend } from '../backends/backend.ts'
 import { createCellBackend } from '../backends/cell-backend.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
 import { cellOf } from './cell-of.ts'
-import { type CellKind, type CellKindName, cellKinds } from './cell-kinds.ts'
+import { type CellKindName, cellKinds } from './cell-kinds.ts'
 import { createCellPicker, type CellRoom } from './cell-picker.ts'
 import type { CellSetting } from './cell-setting.ts'
 import type { Config } from './config.ts'
 import type { BackendDeps, OpenedBackend, Worker } from './open-backend.ts'
+import { openBothKinds } from './open-both-kinds.ts'
 
 interface OpenedCell {
   readonly backend: CellBackend
@@ -21,13 +22,14 @@ interface OpenedCell {
 export const openCells = async (config: Config, backend: CellKindName, deps: BackendDeps): Promise<OpenedBackend> => {
   await using resources = new AsyncDisposableStack()
   const kind = cellKinds[backend]
-  const cells = config.cells.map((setting) => prepareCell(setting, { kind, deps, resources }))
+  const cells = config.cells.map((setting) => prepareCell(setting, { backend, deps, resources }))
   const backends = cells.map(({ backend }) => backend)
   const picker = createCellPicker({ ...deps, cells: cells.map(({ room }) => room), backend })
   const routed = createRoutedBackend({
     cells: backends,
-    cellOf: (berthId) => cellOf(deps, backend, berthId),
+    cellOf: (berthId) => cellOf(deps, Object.keys(cellKinds), berthId),
     backend,
+    movesTo: Object.keys(cellKinds),
     onUnavailable: picker.unavailable,
   })
   await openAny(backends)
@@ -49,17 +51,18 @@ const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
 }
 
 interface Making {
-  readonly kind: CellKind
+  readonly backend: CellKindName
   readonly deps: BackendDeps
   readonly resources: AsyncDisposableStack
 }
 
-const prepareCell = (setting: CellSetting, { kind, deps, resources }: Making): OpenedCell => {
+const prepareCell = (setting: CellSetting, { backend: kindName, deps, resources }: Making): OpenedCell => {
+  const kind = cellKinds[kindName]
   const clients = resources.use(createCellClients(setting))
   const pacer = createPacer(deps)
   const made = createOnce(async (signal) => {
     const cell = await openCell({ ...setting, clients, pacer, signal })
-    return { cell, ...kind.open(cell, deps) }
+    return { cell, ...openBothKinds(kindName, cell, deps) }
   })
   const backend = createCellBackend({
     ...deps,

@@ -1,13 +1,14 @@
 import { backoffMs, fractionOf } from '../domain/backoff.ts'
 import { nextBerthState } from '../domain/berth-transitions.ts'
 import { BerthError, isBerthError } from '../domain/errors.ts'
+import type { LeasedBerth } from '../domain/ports/store.ts'
 import type { Berth } from '../domain/tenant.ts'
+import { assertMayDestroy } from './move.ts'
 import type { ProvisionerDeps } from './provisioner.ts'
-
-export type LeasedBerth = Berth & { readonly attempts: number }
 
 export interface AttemptDeps extends ProvisionerDeps {
   readonly owner: string
+  readonly moveGraceMs: number
   /** Something will be due again after this time. */
   readonly retryIn: (ms: number) => void
 }
@@ -32,6 +33,8 @@ export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, si
     if (outcome.kind === 'ready') await suspendIfTold(deps, berth, signal)
     const code = outcome.kind === 'ready' ? 'berth.ready' : 'berth.destroyed'
     emit(deps, berth, { code, level: 'info', detail: { durationMs: deps.clock.monotonicMs() - startedMs } })
+    if (outcome.kind === 'ready' && berth.move !== null)
+      deps.events.emit({ code: 'tenant.moved', level: 'info', tenantId: berth.move.tenantId, berthId: berth.id })
   } catch (error) {
     if (signal.aborted) await handBack(deps, berth)
     else if (!(error instanceof LeaseLost)) await settleFailure(deps, settings, { berth, error })
@@ -46,7 +49,9 @@ const make = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal):
   if (await isSuspended(deps, berth)) await deps.berths.resume(berth.id, { signal })
   const report = await deps.fleet.selfTest(berth.id, { signal })
   if (!report.passed) throw new BerthError('provisioning_failed', `self-test failed: ${failedChecks(report.checks)}`)
-  return { kind: 'ready', runnerVersion: report.runnerVersion, image: report.image, now: deps.clock.now() }
+  const now = deps.clock.now()
+  const retireAt = new Date(now.getTime() + deps.moveGraceMs)
+  return { kind: 'ready', runnerVersion: report.runnerVersion, image: report.image, now, retireAt }
 }
 
 /** Whoever suspended the tenant found no ready berth. Reconcile does it when this fails. */
@@ -58,13 +63,16 @@ const suspendIfTold = async (deps: AttemptDeps, berth: LeasedBerth, signal: Abor
   }
 }
 
-const isSuspended = async ({ store }: AttemptDeps, { tenantId }: LeasedBerth): Promise<boolean> =>
-  tenantId !== null && (await store.tenants.find(tenantId))?.state === 'suspended'
+const isSuspended = async ({ store }: AttemptDeps, { tenantId, move }: LeasedBerth): Promise<boolean> => {
+  const whose = tenantId ?? move?.tenantId ?? null
+  return whose !== null && (await store.tenants.find(whose))?.state === 'suspended'
+}
 
 const failedChecks = (checks: readonly { name: string; passed: boolean; detail: string }[]): string =>
   checks.flatMap(({ name, passed, detail }) => (passed ? [] : [`${name} (${detail})`])).join(', ')
 
 const destroy = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<Outcome> => {
+  await assertMayDestroy(deps, berth, signal)
   const { deleted, verifiedAbsent } = await deps.berths.destroy(berth.id, { signal })
   return { kind: 'deleted', report: { deleted: [...deleted], verifiedAbsent: [...verifiedAbsent] } }
 }

@@ -1,9 +1,8 @@
 import PQueue from 'p-queue'
 import type { BerthId } from '../domain/ids.ts'
-import type { Lease } from '../domain/ports/store.ts'
-import type { Berth } from '../domain/tenant.ts'
+import type { Lease, LeasedBerth } from '../domain/ports/store.ts'
 import { createWake } from '../domain/wake.ts'
-import { attempt, type AttemptDeps, type LeasedBerth } from './attempt.ts'
+import { attempt, type AttemptDeps } from './attempt.ts'
 import { finishDeletions } from './finish-deletions.ts'
 import { keepLeases } from './keep-leases.ts'
 import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
@@ -18,7 +17,7 @@ export interface BerthWork {
 
 /** Leases berths that are due and brings each to its next state, a few at once. */
 export const createBerthWork = (
-  deps: ProvisionerDeps & { readonly onSettled: (berth: Berth) => void },
+  deps: ProvisionerDeps & { readonly onSettled: (berth: LeasedBerth) => void },
   settings: WorkSettings,
 ): BerthWork => {
   const { store, clock, events, ids } = deps
@@ -42,6 +41,7 @@ export const createBerthWork = (
     const attemptDeps: AttemptDeps = {
       ...deps,
       owner,
+      moveGraceMs: settings.moveGraceMs,
       retryIn: (ms) => void clock.sleep(ms, signal).then(wake, () => undefined),
     }
     try {

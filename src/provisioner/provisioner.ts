@@ -5,11 +5,13 @@ import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
-import type { HookEvent, SignUp, Store } from '../domain/ports/store.ts'
+import type { HookEvent, LeasedBerth, SignUp, Store } from '../domain/ports/store.ts'
+import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
 import { createBerthLookup } from './berth-lookup.ts'
 import { createBerthWork } from './berth-work.ts'
 import { createClosings } from './closings.ts'
+import { createMove, MOVE_GRACE_MS } from './move.ts'
 import { reconcile } from './reconcile.ts'
 import { createSignUps } from './sign-ups.ts'
 import { createSuspension } from './suspension.ts'
@@ -18,6 +20,8 @@ export interface ProvisionerDeps {
   readonly store: Pick<Store, 'tenants' | 'berths'>
   readonly berths: Berths
   readonly fleet: Pick<Fleet, 'selfTest'>
+  /** Asked before a tenant is moved; not needed where none can be. */
+  readonly files?: Pick<TenantFiles, 'list'>
   readonly clock: Clock
   readonly ids: Ids
   readonly events: Events
@@ -50,6 +54,8 @@ export interface ProvisionerOptions {
   readonly retryBaseMs?: number
   /** No pause is longer. @default 60000 */
   readonly retryMaxMs?: number
+  /** How long a berth that a tenant was moved from stays for what still runs there. @default 60000 */
+  readonly moveGraceMs?: number
 }
 
 /** By Berth's own id, or by what the identity provider calls the tenant. */
@@ -120,6 +126,15 @@ export interface Provisioner {
   suspend(tenantId: TenantId): Promise<Tenant>
   /** The berth first, then the row. @throws {BerthError} not_found, conflict, backend_unavailable */
   resume(tenantId: TenantId): Promise<Tenant>
+  /**
+   * Makes and tests a berth on another backend behind the answer, then gives it to the tenant in one step and destroys the old one.
+   * Files do not move: with any the answer is a conflict, unless `deleteFiles`. Repeated while it goes on, it is the same move.
+   * @throws {BerthError} not_found, conflict, unsupported, berth_cap_reached, backend_unavailable
+   */
+  move(
+    tenantId: TenantId,
+    options: { readonly to: string; readonly deleteFiles: boolean; readonly signal: AbortSignal },
+  ): Promise<Berth>
   /** Compares rows with resources. Changes nothing unless `apply`. */
   reconcile(options: {
     apply: boolean
@@ -141,6 +156,7 @@ const defaults = {
   attemptTimeoutMs: 300_000,
   retryBaseMs: 500,
   retryMaxMs: 60_000,
+  moveGraceMs: MOVE_GRACE_MS,
 }
 
 /** @throws {BerthError} never by itself; its methods do */
@@ -148,7 +164,11 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
   const settings = Object.freeze({ ...defaults, ...options })
   const signUps = createSignUps(deps, settings, { onWork: () => work.wake() })
   const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
-  const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged }, settings)
+  const onSettled = (berth: LeasedBerth): void => {
+    if (berth.move !== null) lookup.forget(berth.move.tenantId)
+    lookup.berthChanged(berth)
+  }
+  const work = createBerthWork({ ...deps, onSettled }, settings)
   const closings = createClosings(deps.store, lookup)
   const suspension = createSuspension({ ...deps, closings })
   return {
@@ -162,6 +182,7 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
     ensureBerth: lookup.ensureBerth,
     onClosed: closings.onClosed,
     findClosed: closings.findClosed,
+    move: createMove(deps, settings, { onWork: () => work.wake() }),
     suspend: suspension.suspend,
     resume: suspension.resume,
     reconcile: async (request) => {

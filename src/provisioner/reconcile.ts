@@ -71,7 +71,7 @@ const gapOfRow = async (
   row: Berth,
   { signal, isListedWhole }: { signal: AbortSignal; isListedWhole: boolean },
 ): Promise<Gap | null> => {
-  if (row.state === 'deleted' || row.backend !== deps.berths.backend) return null
+  if (row.state === 'deleted' || !isServed(deps, row.backend)) return null
   const ids = { berthId: row.id, tenantId: row.tenantId }
   if (row.state === 'deprovisioning') return { kind: 'half_deleted', ...ids, action: 'wait' }
   if (await isDisowned(deps, row.tenantId)) return { kind: 'unowned', ...ids, action: 'deprovision' }
@@ -108,6 +108,9 @@ const gapOfStanding = async (deps: Deps, { id, tenantId }: Berth, signal: AbortS
 
 const isSuspended = async (deps: Deps, tenantId: TenantId | null): Promise<boolean> =>
   tenantId !== null && (await deps.store.tenants.find(tenantId))?.state === 'suspended'
+
+const isServed = ({ berths }: Deps, backend: string): boolean =>
+  backend === berths.backend || (berths.movesTo?.includes(backend) ?? false)
 
 const isDisowned = async (deps: Deps, tenantId: TenantId | null): Promise<boolean> => {
   if (tenantId === null) return false

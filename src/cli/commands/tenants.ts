@@ -3,6 +3,7 @@ import type { TenantState } from '../../domain/tenant.ts'
 import { type CommandSpec, type Flags, textFlag } from '../command.ts'
 import type { Terminal } from '../terminal.ts'
 import { visible } from '../visible.ts'
+import { moveCommand } from './tenants-move.ts'
 
 const tenantLines = (tenants: readonly WireTenant[], terminal: Terminal): readonly string[] =>
   terminal.table(
@@ -135,6 +136,7 @@ export const tenantsCommands = {
       description: 'Let a suspended tenant run again.',
       examples: ['tenants resume <id>'],
     }),
+    moveCommand,
     onOne('remove', {
       usage: 'delete <id>',
       description: 'Delete everything the tenant has, for ever; `receipt` proves it.',

@@ -22,6 +22,8 @@ export type Standing = 'running' | 'suspended' | 'half_suspended' | 'absent' | '
 export interface Berths {
   /** Name of the backend as rows and logs show it: `local`, `lambda`, `lambda-shared`. */
   readonly backend: string
+  /** Backends between which tenants can be moved here, `backend` among them. @default none */
+  readonly movesTo?: readonly string[]
   /**
    * Makes what is missing of the berth. `waiting` says that a user waits for it, so that it goes before what nobody waits for.
    * @throws {BerthError} backend_unavailable, provisioning_failed

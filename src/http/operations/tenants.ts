@@ -10,8 +10,8 @@ import { parseQuery, pathPart } from '../query.ts'
 import { readJson } from '../read-body.ts'
 import type { RequestContext } from '../request-context.ts'
 import { sendJson } from '../send.ts'
-import { viewTenant } from '../views.ts'
-import { newTenantWire, pageOf, pageQuery, receiptWire, tenantWire } from '../wire.ts'
+import { viewBerth, viewTenant } from '../views.ts'
+import { berthWire, moveWire, newTenantWire, pageOf, pageQuery, receiptWire, tenantWire } from '../wire.ts'
 
 const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
 
@@ -115,6 +115,44 @@ const setSuspended = (deps: HttpDeps, verb: 'suspend' | 'resume'): Operation => 
   },
 })
 
+const moveTenant = (deps: HttpDeps): Operation => ({
+  method: 'post',
+  path: '/v1/tenants/{id}/move',
+  id: 'moveTenant',
+  tag: 'tenants',
+  access: 'operator',
+  summary: 'Give a tenant a berth on another backend',
+  description:
+    'The new berth is made and tested behind the answer; until it is ready the tenant runs in the old one. Then it changes in one step, and a minute later the old berth is destroyed. Files and artifacts do not move.',
+  body: { schema: moveWire },
+  answers: { 202: { description: 'The new berth, on its way. Repeated, it is the same one.', schema: berthWire } },
+  errors: ['invalid_request', 'not_found', 'conflict', 'unsupported', 'berth_cap_reached', 'backend_unavailable'],
+  async handle(context) {
+    const tenantId = tenantIdOf(context)
+    const options = parseInput(moveWire, await readJson(context.request, BODY), { where: 'body' })
+    const berth = await deps.provisioner.move(tenantId, { ...options, signal: context.signal })
+    context.response.setHeader('Location', `/v1/tenants/${tenantId}/move`)
+    sendJson(context.response, 202, viewBerth(berth))
+  },
+})
+
+const getMove = (deps: HttpDeps): Operation => ({
+  method: 'get',
+  path: '/v1/tenants/{id}/move',
+  id: 'getMove',
+  tag: 'tenants',
+  access: 'operator',
+  summary: 'The berth that is to replace the tenant’s own, or that a move has left and that still exists',
+  answers: { 200: { description: 'The other berth.', schema: berthWire } },
+  errors: ['not_found'],
+  async handle(context) {
+    const { tenant } = await findById(deps, tenantIdOf(context))
+    const berth = await deps.store.tenants.findMove(tenant.id)
+    if (berth === null) throw new BerthError('not_found', 'No move of this tenant is going on.')
+    sendJson(context.response, 200, viewBerth(berth))
+  },
+})
+
 const deleteTenant = (deps: HttpDeps): Operation => ({
   method: 'delete',
   path: '/v1/tenants/{id}',
@@ -156,6 +194,8 @@ export const tenantOperations = (deps: HttpDeps): readonly Operation[] => [
   getTenant(deps),
   setSuspended(deps, 'suspend'),
   setSuspended(deps, 'resume'),
+  moveTenant(deps),
+  getMove(deps),
   deleteTenant(deps),
   getReceipt(deps),
 ]
