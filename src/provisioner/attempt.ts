@@ -1,6 +1,7 @@
 import { backoffMs, fractionOf } from '../domain/backoff.ts'
 import { nextBerthState } from '../domain/berth-transitions.ts'
 import { BerthError, isBerthError } from '../domain/errors.ts'
+import type { TenantId } from '../domain/ids.ts'
 import type { LeasedBerth } from '../domain/ports/store.ts'
 import type { Berth } from '../domain/tenant.ts'
 import { assertMayDestroy } from './move.ts'
@@ -9,6 +10,8 @@ import type { ProvisionerDeps } from './provisioner.ts'
 export interface AttemptDeps extends ProvisionerDeps {
   readonly owner: string
   readonly moveGraceMs: number
+  /** The tenant has another berth from now on. */
+  readonly onMoved: (tenantId: TenantId) => void
   /** Something will be due again after this time. */
   readonly retryIn: (ms: number) => void
 }
@@ -30,15 +33,19 @@ export const attempt = async (deps: AttemptDeps, settings: Settings, { berth, si
       step(deps, berth, inner),
     )
     await settle(deps, berth, outcome)
+    if (outcome.kind === 'ready' && berth.move !== null) tellMove(deps, berth, berth.move.tenantId)
     if (outcome.kind === 'ready') await suspendIfTold(deps, berth, signal)
     const code = outcome.kind === 'ready' ? 'berth.ready' : 'berth.destroyed'
     emit(deps, berth, { code, level: 'info', detail: { durationMs: deps.clock.monotonicMs() - startedMs } })
-    if (outcome.kind === 'ready' && berth.move !== null)
-      deps.events.emit({ code: 'tenant.moved', level: 'info', tenantId: berth.move.tenantId, berthId: berth.id })
   } catch (error) {
     if (signal.aborted) await handBack(deps, berth)
     else if (!(error instanceof LeaseLost)) await settleFailure(deps, settings, { berth, error })
   }
+}
+
+const tellMove = ({ onMoved, events }: AttemptDeps, { id: berthId }: LeasedBerth, tenantId: TenantId): void => {
+  onMoved(tenantId)
+  events.emit({ code: 'tenant.moved', level: 'info', tenantId, berthId })
 }
 
 type Outcome = Parameters<ProvisionerDeps['store']['berths']['settle']>[2]

@@ -17,7 +17,7 @@ export interface BerthWork {
 
 /** Leases berths that are due and brings each to its next state, a few at once. */
 export const createBerthWork = (
-  deps: ProvisionerDeps & { readonly onSettled: (berth: LeasedBerth) => void },
+  deps: ProvisionerDeps & { readonly onSettled: (berth: LeasedBerth) => void } & Pick<AttemptDeps, 'onMoved'>,
   settings: WorkSettings,
 ): BerthWork => {
   const { store, clock, events, ids } = deps

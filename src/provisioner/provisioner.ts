@@ -5,7 +5,7 @@ import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
-import type { HookEvent, LeasedBerth, SignUp, Store } from '../domain/ports/store.ts'
+import type { HookEvent, SignUp, Store } from '../domain/ports/store.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
 import { createBerthLookup } from './berth-lookup.ts'
@@ -164,11 +164,7 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
   const settings = Object.freeze({ ...defaults, ...options })
   const signUps = createSignUps(deps, settings, { onWork: () => work.wake() })
   const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
-  const onSettled = (berth: LeasedBerth): void => {
-    if (berth.move !== null) lookup.forget(berth.move.tenantId)
-    lookup.berthChanged(berth)
-  }
-  const work = createBerthWork({ ...deps, onSettled }, settings)
+  const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged, onMoved: lookup.forget }, settings)
   const closings = createClosings(deps.store, lookup)
   const suspension = createSuspension({ ...deps, closings })
   return {
