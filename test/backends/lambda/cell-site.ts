@@ -1,5 +1,3 @@
-import { DeleteBucketPolicyCommand, GetBucketPolicyCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
-import type { Cell } from '../../../src/aws/cell.ts'
 import { createStackBerths, type StackBerths } from '../../../src/backends/lambda/stack-berths.ts'
 import type { BerthId } from '../../../src/domain/ids.ts'
 import { createRandomIds } from '../../../src/main/random-ids.ts'
@@ -17,25 +15,11 @@ export interface CellSite extends AwsCell {
   makeBerth(): Promise<BerthId>
 }
 
-/** The foundation's bucket refuses whatever comes without TLS; the stand-in has none, on this machine alone. */
-const admitPlainHttp = async ({ clients, foundation }: Cell): Promise<void> => {
-  const Bucket = foundation.bucket
-  const { Policy = '{}' } = await clients.s3.send(new GetBucketPolicyCommand({ Bucket }))
-  const { Statement, ...policy } = JSON.parse(Policy) as { Statement: { Sid: string }[] }
-  const left = Statement.filter(({ Sid }) => Sid !== 'OnlyOverTls')
-  if (left.length === 0) await clients.s3.send(new DeleteBucketPolicyCommand({ Bucket }))
-  else
-    await clients.s3.send(
-      new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ ...policy, Statement: left }) }),
-    )
-}
-
 /** The AWS stand-in with the real foundation, the runner of this checkout and berths as CloudFormation makes them. */
 export const openCellSite = async (options: StandInOptions & AwsCellOptions = {}): Promise<CellSite> => {
   await using parts = new AsyncDisposableStack()
   const aws = parts.use(await startAwsLocal(options))
   const home = parts.use(await openAwsCell(aws, options))
-  await admitPlainHttp(home.cell)
   const clock = createSystemClock()
   const ids = createRandomIds(clock)
   const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
