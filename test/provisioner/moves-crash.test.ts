@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { collect, quiet } from '../contract/content.ts'
 import { type MovingSite, openMovingSite } from '../support/moving-site.ts'
 
-const script = join(import.meta.dirname, 'doomed-mover.ts')
+const script = join(import.meta.dirname, 'doomed-moving-server.ts')
 
 const runUntilKilled = (dataDir: string, step: string, nth: number): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -39,12 +39,12 @@ export const createMarkedBerths = (cell: Cell): Berths => ({
   },
 
   // One role and one function serve all, so there is nothing to take from one tenant: refusing the runs is all there is.
-  suspend: async () => {},
-  resume: async () => {},
+  suspend: async (_, { signal }) => signal.throwIfAborted(),
+  resume: async (_, { signal }) => signal.throwIfAborted(),
   standing: async (berthId, { signal }) => ((await hasMark(cell, berthId, signal)) ? 'nothing_to_suspend' : 'absent'),
 })
 
-export const notDeployed = ({ name, deployment }: Cell): BerthError =>
+const notDeployed = ({ name, deployment }: Cell): BerthError =>
   new BerthError(
     'provisioning_failed',
     `Cell ${name} has no function ${sharedNameOf(deployment)}; deploy templates/shared.yaml as stack ${sharedNameOf(deployment)} there`,

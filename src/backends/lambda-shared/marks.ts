@@ -12,7 +12,7 @@ import { s3Call, s3Find } from '../lambda/s3-call.ts'
 const PREFIX = 'shared/'
 
 /** An empty object that says that the berth exists; the shared function itself knows nothing of its tenants. */
-export const markOf = (cell: Cell, berthId: BerthId) => ({
+const markOf = (cell: Cell, berthId: BerthId) => ({
   Bucket: cell.foundation.bucket,
   Key: `${PREFIX}${berthIdSchema.parse(berthId)}`,
 })
