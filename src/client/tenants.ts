@@ -21,7 +21,7 @@ export interface Tenants {
   resume(tenantId: string, options?: Waiting): Promise<WireTenant>
   /**
    * Starts to move the tenant to another backend and answers with the new berth; it is the tenant's own once it is ready.
-   * @throws {BerthError} not_found, conflict, unsupported
+   * @throws {BerthError} invalid_request, not_found, conflict
    */
   move(tenantId: string, move: Move, options?: Waiting): Promise<WireBerth>
   /** The other berth of a move that goes on. @throws {BerthError} not_found when none does */

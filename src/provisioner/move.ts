@@ -36,10 +36,8 @@ const assertServed = ({ berths }: Deps, to: string): void => {
   const { movesTo = [] } = berths
   if (movesTo.includes(to)) return
   const which = movesTo.length === 0 ? `none: it has only ${berths.backend}` : movesTo.join(', ')
-  throw new BerthError(
-    'unsupported',
-    `to: expected a backend that this server can move tenants to (${which}), got ${to}`,
-  )
+  const detail = `expected a backend that this server can move tenants to (${which}), got ${JSON.stringify(to)}`
+  throw new BerthError('invalid_request', `to: ${detail}`, { errors: [{ pointer: '/to', detail }] })
 }
 
 /** Files never move with a tenant. @throws {BerthError} conflict */

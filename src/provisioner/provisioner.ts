@@ -129,7 +129,7 @@ export interface Provisioner {
   /**
    * Makes and tests a berth on another backend behind the answer, then gives it to the tenant in one step and destroys the old one.
    * Files do not move: with any the answer is a conflict, unless `deleteFiles`. Repeated while it goes on, it is the same move.
-   * @throws {BerthError} not_found, conflict, unsupported, berth_cap_reached, backend_unavailable
+   * @throws {BerthError} invalid_request (a backend that is not served), not_found, conflict, berth_cap_reached, backend_unavailable
    */
   move(
     tenantId: TenantId,

@@ -13,8 +13,8 @@ afterAll(() => server[Symbol.asyncDispose]())
 test('a server with one backend says that it can move nobody', async () => {
   const { status, body } = await server.operator('POST', `/v1/tenants/${tenantId}/move`, { json: { to: 'lambda' } })
 
-  expect(status).toBe(501)
-  expect(body).toMatchObject({ code: 'unsupported', detail: expect.stringContaining('it has only local') })
+  expect(status).toBe(400)
+  expect(body).toMatchObject({ code: 'invalid_request', detail: expect.stringContaining('it has only local') })
 })
 
 test.each([

@@ -109,7 +109,7 @@ test('a file that comes while the tenant is moved is not lost: it keeps the old 
 test('what is not served, not there or already so is refused with its reason', async () => {
   const { tenantId } = await site.settled('ada')
 
-  expect(await codeOf(move(tenantId, 'local'))).toBe('unsupported')
+  expect(await codeOf(move(tenantId, 'local'))).toBe('invalid_request')
   expect(await codeOf(move(tenantId, 'lambda'))).toBe('conflict')
   expect(await codeOf(move('taaaaaaaaaaaaaaa' as TenantId, 'lambda'))).toBe('not_found')
 })

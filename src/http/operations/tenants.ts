@@ -126,7 +126,7 @@ const moveTenant = (deps: HttpDeps): Operation => ({
     'The new berth is made and tested behind the answer; until it is ready the tenant runs in the old one. Then it changes in one step, and a minute later the old berth is destroyed. Files and artifacts do not move.',
   body: { schema: moveWire },
   answers: { 202: { description: 'The new berth, on its way. Repeated, it is the same one.', schema: berthWire } },
-  errors: ['invalid_request', 'not_found', 'conflict', 'unsupported', 'berth_cap_reached', 'backend_unavailable'],
+  errors: ['invalid_request', 'not_found', 'conflict', 'berth_cap_reached', 'backend_unavailable'],
   async handle(context) {
     const tenantId = tenantIdOf(context)
     const options = parseInput(moveWire, await readJson(context.request, BODY), { where: 'body' })
