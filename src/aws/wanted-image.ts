@@ -2,28 +2,20 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm'
 import { z } from 'zod'
 import { BerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
+import { type Wanted, wantedImageSchema } from '../domain/wanted-image.ts'
 import { awsError, isNotFound } from './aws-errors.ts'
 import type { Cell } from './cell.ts'
 
 /** Long enough that a thousand sign-ups read it once a few seconds, short enough that a berth made in a rollout is hardly ever old. */
 const TTL_MS = 5000
 
-const wantedSchema = z
-  .object({
-    image: z.string().regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, 'expected <repository>@sha256:<64 hex digits>'),
-    version: z.int().min(1),
-    /** The oldest runner version that may still execute a run. */
-    fence: z.int().min(0),
-  })
-  .refine(({ version, fence }) => fence <= version, 'expected a fence not above the version: nothing could run')
-
-export type Wanted = z.infer<typeof wantedSchema>
-
 export interface WantedImage {
   /** Null before the first image. Remembered for a few seconds. @throws {BerthError} config_invalid, backend_unavailable */
   read(options: { signal: AbortSignal }): Promise<Wanted | null>
   /** @throws {BerthError} config_invalid, backend_unavailable */
   write(wanted: Wanted, options: { signal: AbortSignal }): Promise<void>
+  /** Reads what is there now, and writes what `change` makes of it. The last of two who write at once wins. @throws {BerthError} as `write` */
+  change(change: (present: Wanted | null) => Wanted, options: { signal: AbortSignal }): Promise<Wanted>
 }
 
 /** The image that every berth of the cell should run: one SSM parameter. */
@@ -42,14 +34,21 @@ export const createWantedImage = (cell: Cell, clock: Pick<Clock, 'monotonicMs'>)
     return asked.wanted
   }
 
+  const write = async (wanted: Wanted, signal: AbortSignal): Promise<void> => {
+    const parsed = wantedImageSchema.safeParse(wanted)
+    if (!parsed.success) throw invalid(cell, z.prettifyError(parsed.error))
+    assertOwnRepository(cell, parsed.data)
+    await store(cell, parsed.data, signal)
+    known = null
+  }
+
   return {
     read: async ({ signal }) => read(signal),
-    write: async (wanted, { signal }) => {
-      const parsed = wantedSchema.safeParse(wanted)
-      if (!parsed.success) throw invalid(cell, z.prettifyError(parsed.error))
-      assertOwnRepository(cell, parsed.data)
-      await store(cell, parsed.data, signal)
-      known = null
+    write: async (wanted, { signal }) => write(wanted, signal),
+    change: async (change, { signal }) => {
+      const wanted = change(await load(cell))
+      await write(wanted, signal)
+      return wanted
     },
   }
 }
@@ -62,15 +61,21 @@ const load = async (cell: Cell): Promise<Wanted | null> => {
   })
   const value = parseJson(cell, answer.Parameter?.Value ?? '')
   if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return null
-  const parsed = wantedSchema.safeParse(value)
+  const parsed = wantedImageSchema.safeParse(value)
   if (!parsed.success) throw invalid(cell, z.prettifyError(parsed.error))
   return parsed.data
 }
 
+/** What a parameter of the standard tier holds (AWS Systems Manager quotas, checked 2026-11-22). */
+const MAX_BYTES = 4096
+
 const store = async (cell: Cell, wanted: Wanted, signal: AbortSignal): Promise<void> => {
+  const Value = JSON.stringify(wanted)
+  if (Buffer.byteLength(Value) > MAX_BYTES)
+    throw invalid(cell, `expected at most ${MAX_BYTES} bytes, got ${Buffer.byteLength(Value)}; take pins out`)
   const command = new PutParameterCommand({
     Name: cell.foundation.wantedImageParameter,
-    Value: JSON.stringify(wanted),
+    Value,
     Type: 'String',
     Overwrite: true,
   })
@@ -81,9 +86,10 @@ const store = async (cell: Cell, wanted: Wanted, signal: AbortSignal): Promise<v
 }
 
 /** Lambda takes images of its own Region only, and the foundation's repository is the one that never expires an image in use. */
-const assertOwnRepository = (cell: Cell, { image }: Wanted): void => {
+const assertOwnRepository = (cell: Cell, { image, candidate }: Wanted): void => {
   const { repositoryUri } = cell.foundation
-  if (!image.startsWith(`${repositoryUri}@`)) throw invalid(cell, `expected an image of ${repositoryUri}, got ${image}`)
+  const foreign = [image, candidate?.image ?? image].find((one) => !one.startsWith(`${repositoryUri}@`))
+  if (foreign !== undefined) throw invalid(cell, `expected an image of ${repositoryUri}, got ${foreign}`)
 }
 
 const parseJson = (cell: Cell, text: string): unknown => {

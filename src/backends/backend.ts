@@ -1,5 +1,6 @@
 import type { Berths } from '../domain/ports/berths.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
+import type { Fences } from '../domain/ports/fences.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 
@@ -9,6 +10,8 @@ export interface Backend {
   readonly dispatch: Dispatch
   readonly fleet: Fleet
   readonly files: TenantFiles
+  /** Absent where the runner comes with the server and cannot be older. */
+  readonly fences?: Fences
 }
 
 /** A cell that may be away when it is first wanted. */

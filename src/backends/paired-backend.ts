@@ -3,6 +3,7 @@ import type { BerthId } from '../domain/ids.ts'
 import type { Berths } from '../domain/ports/berths.ts'
 import { BerthError } from '../domain/errors.ts'
 import type { Backend } from './backend.ts'
+import { telling } from './telling-trace.ts'
 
 export interface PairedBackendOptions {
   /** Where new berths are made. */
@@ -38,6 +39,8 @@ export const createPairedBackend = ({ main, other, backendOf }: PairedBackendOpt
 
   const { capabilities } = main.dispatch
   return {
+    // Both stand in one cell, which has one fence.
+    ...(main.fences === undefined ? {} : { fences: main.fences }),
     berths: pairBerths(both, { of, find }),
     dispatch: {
       capabilities: {
@@ -83,6 +86,13 @@ const pairBerths = (both: readonly [Backend, Backend], { of, find }: Lookup): Be
   return {
     backend: main.berths.backend,
     movesTo: [main.berths.backend, other.berths.backend],
+    owners: {
+      record: async (owner, options) => (await of(owner.berthId)).berths.owners.record(owner, options),
+      trace: async (berthId, options) => {
+        const holders = await holdersOf(berthId)
+        return telling(await Promise.all(holders.map(({ berths }) => berths.owners.trace(berthId, options))))
+      },
+    },
     create: async (berthId, options) => (await of(berthId)).berths.create(berthId, options),
     find: async (berthId, options) => {
       options.signal.throwIfAborted()

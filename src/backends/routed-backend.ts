@@ -22,5 +22,8 @@ export const createRoutedBackend = (options: RoutedBackendOptions): Backend => {
     dispatch: createRoutedDispatch(routes),
     fleet: createRoutedFleet(routes),
     files: createRoutedFiles(routes),
+    fences: {
+      of: async (berthId, options) => (await routes.of(berthId, options)).fences?.of(berthId, options) ?? null,
+    },
   }
 }

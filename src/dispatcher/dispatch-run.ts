@@ -1,9 +1,10 @@
 import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { BerthId } from '../domain/ids.ts'
 import type { DispatchOptions, DispatchRequest } from '../domain/ports/dispatch.ts'
+import type { Fence } from '../domain/ports/fences.ts'
 import type { RunnerReply } from '../domain/runner-protocol.ts'
 import type { DispatcherDeps } from './dispatcher.ts'
-import { CANCEL_GRACE_MS, DISPATCH_GRACE_MS, type Settings } from './settings.ts'
+import { CANCEL_GRACE_MS, DISPATCH_GRACE_MS } from './settings.ts'
 
 export interface DispatchWork {
   readonly berthId: BerthId
@@ -13,7 +14,7 @@ export interface DispatchWork {
   readonly onOutput: DispatchOptions['onOutput'] | undefined
 }
 
-type Deps = Pick<DispatcherDeps, 'dispatch' | 'fleet' | 'clock' | 'events'>
+type Deps = Pick<DispatcherDeps, 'dispatch' | 'fleet' | 'fences' | 'clock' | 'events'>
 
 /** A reason of its own: without one each abort makes an exception with its stack, on the path of every run. */
 const OVER = 'over'
@@ -22,7 +23,7 @@ const OVER = 'over'
  * The reply of the berth's runner within the time limit and a grace. Tries a second time only when the runner said that it has not started.
  * @throws {BerthError} what Dispatch throws; runner_failed when nothing came back in time; the reason of the signal
  */
-export const dispatchRun = async (deps: Deps, settings: Settings, work: DispatchWork): Promise<RunnerReply> => {
+export const dispatchRun = async (deps: Deps, work: DispatchWork): Promise<RunnerReply> => {
   const ended = new AbortController()
   // Not AbortSignal.any, which is made for signals that live long: on the path of every run it shows.
   const stop = new AbortController()
@@ -37,7 +38,7 @@ export const dispatchRun = async (deps: Deps, settings: Settings, work: Dispatch
   )
   const given = givenUp(deps, signal, ended.signal)
   try {
-    const reply = await Promise.race([dispatchTwice(deps, settings, { ...work, signal }), given])
+    const reply = await Promise.race([dispatchTwice(deps, { ...work, signal }), given])
     return reply.outcome.status === 'canceled' && isBerthError(signal.reason) ? whyStopped(reply, signal.reason) : reply
   } catch (error) {
     // The first reason to stop is the one that is told, whatever it made the backend throw.
@@ -71,16 +72,24 @@ const givenUp = (deps: Deps, signal: AbortSignal, ended: AbortSignal): Promise<n
   return given.promise
 }
 
-const dispatchTwice = async (deps: Deps, settings: Settings, work: DispatchWork): Promise<RunnerReply> => {
+const dispatchTwice = async (deps: Deps, work: DispatchWork): Promise<RunnerReply> => {
+  const fence = await fenceOf(deps, work)
   try {
-    return await dispatchOnce(deps, work)
+    return await dispatchOnce(deps, behindFence(work, fence))
   } catch (error) {
     work.signal.throwIfAborted()
     if (!isBerthError(error) || !isRefusal(error)) throw error
-    await mend(deps, settings, { error, work })
-    return dispatchOnce(deps, work)
+    await mend(deps, fence, { error, work })
+    // It may have been raised meanwhile.
+    return dispatchOnce(deps, behindFence(work, await fenceOf(deps, work)))
   }
 }
+
+const fenceOf = async (deps: Deps, { berthId, signal }: DispatchWork): Promise<Fence | null> =>
+  (await deps.fences?.of(berthId, { signal })) ?? null
+
+const behindFence = (work: DispatchWork, fence: Fence | null): DispatchWork =>
+  fence === null ? work : { ...work, request: { ...work.request, minRunnerVersion: fence.minRunnerVersion } }
 
 const dispatchOnce = (deps: Deps, { berthId, request, signal, onOutput }: DispatchWork): Promise<RunnerReply> =>
   deps.dispatch.dispatch({ berthId, request, signal, ...(onOutput === undefined ? {} : { onOutput }) })
@@ -91,7 +100,7 @@ const isRefusal = ({ code, data }: BerthError): boolean =>
 /** @throws {BerthError} the error itself when there is no image to update to */
 const mend = async (
   deps: Deps,
-  { fence }: Settings,
+  fence: Fence | null,
   { error, work }: { error: BerthError; work: DispatchWork },
 ): Promise<void> => {
   const { berthId, request, signal } = work

@@ -4,6 +4,7 @@ import type { RunLimits } from '../domain/limits.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Events } from '../domain/ports/events.ts'
+import type { Fences } from '../domain/ports/fences.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { Page, PageRequest, Store, StoredRun } from '../domain/ports/store.ts'
@@ -26,6 +27,8 @@ export interface DispatcherDeps {
   readonly store: Pick<Store, 'runs'> & { readonly berths: Pick<Store['berths'], 'list'> }
   readonly dispatch: Dispatch
   readonly fleet: Pick<Fleet, 'update'>
+  /** @default no fence */
+  readonly fences?: Fences
   readonly files: Pick<TenantFiles, 'put' | 'deleteAll' | 'listRuns'>
   /** The provisioner, as far as a run needs it. */
   readonly berths: {
@@ -48,8 +51,6 @@ export interface DispatcherOptions {
   readonly maxTimeoutMs?: number
   /** What a caller may ask for at most. @default limits.memoryMiB */
   readonly maxMemoryMiB?: number
-  /** The fence, and the image that a runner behind it is updated to. */
-  readonly fence?: { readonly minRunnerVersion: number; readonly image: string }
   /** @default { perSecond: 20, burst: 40, concurrency: 4, waiting: 32, queued: 100 } */
   readonly perTenant?: Partial<TenantLimits>
   /** How long a finished run can be read. @default 7 days */

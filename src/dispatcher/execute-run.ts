@@ -36,7 +36,7 @@ export interface Executed {
 export const createDispatchRequest = (
   run: Run,
   { language, code, variables, files, profile }: RunRequest,
-  { limits, minRunnerVersion }: { limits: RunLimits; minRunnerVersion: number },
+  limits: RunLimits,
 ): DispatchRequest => ({
   runId: run.id,
   language,
@@ -45,7 +45,8 @@ export const createDispatchRequest = (
   files: [...files],
   profile,
   limits,
-  minRunnerVersion,
+  // Known when the run is sent, not when it was asked for: it may have waited.
+  minRunnerVersion: 0,
 })
 
 export const begin = (run: Run, now: Date): Run => ({
@@ -63,7 +64,7 @@ export const executeRun = async (core: Core, execution: Execution): Promise<Exec
   const ending = (): Ending => endingOf(core, receivedMs, queueMs)
   try {
     const onOutput = feed?.output
-    const reply = await dispatchRun(core, core.settings, { berthId: berth.id, request, signal, onOutput })
+    const reply = await dispatchRun(core, { berthId: berth.id, request, signal, onOutput })
     const replied = finishWithReply(run, reply, { ...ending(), warnings: await core.warningsOf(reply.runner.level) })
     const finished = checkResult(replied, execution.resultSchema)
     const kept =

@@ -100,10 +100,7 @@ const execute = async (core: Core, queued: QueuedRun, { abort, feed }: ActiveRun
 }
 
 const requestOf = (core: Core, { run, request }: QueuedRun): Execution['request'] =>
-  createDispatchRequest(run, request, {
-    limits: checkRequest(request, core.settings, core.dispatch.capabilities),
-    minRunnerVersion: core.settings.fence?.minRunnerVersion ?? 0,
-  })
+  createDispatchRequest(run, request, checkRequest(request, core.settings, core.dispatch.capabilities))
 
 const giveUpOrBack = async (core: Core, queued: QueuedRun, executed: Executed): Promise<Executed | null> => {
   const { error, stored } = executed

@@ -26,8 +26,7 @@ export const runNow = async (core: Core, options: RunOptions): Promise<RunAnswer
   const receivedMs = core.clock.monotonicMs()
   const limits = checkRequest(options.request, core.settings, core.dispatch.capabilities)
   const run = createRun({ id: core.ids.runId(), language: options.request.language, createdAt: core.clock.now() })
-  const minRunnerVersion = core.settings.fence?.minRunnerVersion ?? 0
-  const request = createDispatchRequest(run, options.request, { limits, minRunnerVersion })
+  const request = createDispatchRequest(run, options.request, limits)
   assertPayload(request)
   const room = options.idempotency === null ? core.recorder.room() : null
   if (room !== null) await room

@@ -5,7 +5,6 @@ export interface Settings {
   readonly limits: RunLimits
   readonly maxTimeoutMs: number
   readonly maxMemoryMiB: number
-  readonly fence: { readonly minRunnerVersion: number; readonly image: string } | null
   readonly perTenant: TenantLimits
   readonly retentionMs: number
   readonly idempotencyMs: number
@@ -26,7 +25,6 @@ export const createSettings = ({ limits = defaultRunLimits, ...options }: Dispat
     leaseMs: 30_000,
     ...options,
     limits,
-    fence: options.fence ?? null,
     perTenant: { ...perTenant, ...options.perTenant },
   })
 

@@ -13,7 +13,7 @@ export const submitRun = async (core: Core, options: Omit<RunOptions, 'onEvent'>
   const { request, idempotency } = options
   const limits = checkRequest(request, core.settings, core.dispatch.capabilities)
   const run = createRun({ id: core.ids.runId(), language: request.language, createdAt: core.clock.now() })
-  assertPayload(createDispatchRequest(run, request, { limits, minRunnerVersion: 0 }))
+  assertPayload(createDispatchRequest(run, request, limits))
   const { tenant, berth } = await core.berths.ensureBerth(options.who, options)
   core.admission.charge(tenant.id)
   await assertQueueHasRoom(core, tenant.id)

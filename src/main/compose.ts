@@ -65,10 +65,13 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   const keys = createServiceKeys({ keys: store.keys, clock, ids })
   await ensureOperatorKey(config, { keys, ids })
   const backend = resources.use(await openBackend(config, { ...base, berths: store.berths }))
-  const { berths, fleet, files, dispatch } = backend
+  const { berths, fleet, files, dispatch, fences } = backend
   const provisioner = createProvisioner({ ...base, store, berths, fleet, files }, provisionerOptions(config, backend))
   const dispatcher = resources.use(
-    createDispatcher({ ...base, store, dispatch, fleet, files, berths: provisioner }, dispatcherOptions(config)),
+    createDispatcher(
+      { ...base, store, dispatch, fleet, files, berths: provisioner, ...(fences === undefined ? {} : { fences }) },
+      dispatcherOptions(config),
+    ),
   )
 
   const streams = new AbortController()

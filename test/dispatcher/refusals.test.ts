@@ -16,7 +16,7 @@ const refusesOnce = (code: 'runner_outdated' | 'runner_failed' | 'backend_unavai
 }
 
 test('an outdated runner is brought to the new image and the run is tried again', async () => {
-  await using site = await openDispatchSite({ dispatch: refusesOnce('runner_outdated'), fence })
+  await using site = await openDispatchSite({ dispatch: refusesOnce('runner_outdated'), fence: () => fence })
 
   const { run } = await site.dispatcher.run(ask())
 
@@ -24,11 +24,37 @@ test('an outdated runner is brought to the new image and the run is tried again'
   expect(site.dispatch.requests.map(({ minRunnerVersion }) => minRunnerVersion)).toEqual([2, 2])
 })
 
+test('a fence that is raised holds from the next run on, and for the second try of one that waits', async () => {
+  let minRunnerVersion = 0
+  const dispatch = createScriptedDispatch(({ request }) => {
+    if (dispatch.requests.length !== 2) return replyTo(request)
+    minRunnerVersion = 3
+    throw new BerthError('runner_outdated', 'old')
+  })
+  await using site = await openDispatchSite({ dispatch, fence: () => ({ ...fence, minRunnerVersion }) })
+
+  await site.dispatcher.run(ask())
+  minRunnerVersion = 2
+  await site.dispatcher.run(ask())
+
+  expect(dispatch.requests.map((request) => request.minRunnerVersion)).toEqual([0, 2, 3])
+})
+
+test('a fence that nobody knows lets no run through', async () => {
+  const unknown = (): never => {
+    throw new BerthError('backend_unavailable', 'the parameter does not answer')
+  }
+  await using site = await openDispatchSite({ fence: unknown })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('backend_unavailable')
+  expect(site.dispatch.requests).toEqual([])
+})
+
 test('a runner that stays outdated is tried once and then told', async () => {
   const dispatch = createScriptedDispatch(() => {
     throw new BerthError('runner_outdated', 'old')
   })
-  await using site = await openDispatchSite({ dispatch, fence })
+  await using site = await openDispatchSite({ dispatch, fence: () => fence })
 
   expect(await codeOf(site.dispatcher.run(ask()))).toBe('runner_outdated')
   expect(dispatch.requests).toHaveLength(2)

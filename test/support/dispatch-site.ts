@@ -5,6 +5,7 @@ import { createBerthFolders } from '../../src/backends/local/berth-folders.ts'
 import { createFolderFiles } from '../../src/backends/local/folder-files.ts'
 import { openLayout } from '../../src/backends/local/layout.ts'
 import type { Clock } from '../../src/domain/ports/clock.ts'
+import type { Fence } from '../../src/domain/ports/fences.ts'
 import type { RunStore, Store } from '../../src/domain/ports/store.ts'
 import type { TenantFiles } from '../../src/domain/ports/tenant-files.ts'
 import type { RunRequest } from '../../src/domain/run.ts'
@@ -40,6 +41,8 @@ export interface DispatchSiteOptions extends DispatcherOptions {
   readonly dispatch?: ScriptedDispatch
   /** Stands between the dispatcher and the real store. */
   readonly faultyRuns?: (runs: RunStore) => RunStore
+  /** As the berths' cell has it now. */
+  readonly fence?: () => Fence
   /** The dispatcher's own. */
   readonly clock?: Clock
 }
@@ -51,7 +54,8 @@ const selfTest = async () => ({ passed: true, runnerVersion: 1, image: 'local', 
 
 /** A real store, real folders and a real provisioner; only the runner is scripted. */
 export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promise<DispatchSite> => {
-  const { dispatch = createScriptedDispatch(), faultyRuns = (runs) => runs, clock = systemClock, ...settings } = options
+  const { dispatch = createScriptedDispatch(), faultyRuns = (runs) => runs, clock = systemClock, ...more } = options
+  const { fence, ...settings } = more
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-dispatcher-'))
   const store = await openSqliteStore({ dataDir, clock: systemClock })
   const layout = await openLayout(join(dataDir, 'folders'), [])
@@ -82,6 +86,7 @@ export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promi
           store: { runs, berths: store.berths },
           dispatch,
           fleet: { update },
+          fences: { of: async () => fence?.() ?? null },
           files,
           berths: provisioner,
           clock,

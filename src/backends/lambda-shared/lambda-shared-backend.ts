@@ -1,9 +1,11 @@
 import type { Cell } from '../../aws/cell.ts'
+import { createWantedFence } from '../../aws/wanted-fence.ts'
 import { createWantedImage } from '../../aws/wanted-image.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
+import type { Fences } from '../../domain/ports/fences.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { createMarkedBerths } from './marked-berths.ts'
 import { createNoFiles } from './no-files.ts'
@@ -26,6 +28,7 @@ export interface LambdaSharedBackend {
   readonly dispatch: Dispatch
   readonly fleet: SharedFleet
   readonly files: TenantFiles
+  readonly fences: Fences
 }
 
 /** All tenants of the cell share one function and one role; Lambda keeps their environments apart. */
@@ -40,5 +43,6 @@ export const createLambdaSharedBackend = (
     dispatch: createSharedDispatch(cell, { clock, events, wanted, maxConcurrency }),
     fleet: createSharedFleet(cell, { clock }),
     files: createNoFiles(),
+    fences: createWantedFence(wantedImage),
   }
 }

@@ -1,8 +1,10 @@
 import type { Cell } from '../../aws/cell.ts'
+import { createWantedFence } from '../../aws/wanted-fence.ts'
 import { createWantedImage, type WantedImage } from '../../aws/wanted-image.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
+import type { Fences } from '../../domain/ports/fences.ts'
 import type { Fleet } from '../../domain/ports/fleet.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
@@ -29,6 +31,7 @@ export interface LambdaBackend {
   readonly dispatch: Dispatch
   readonly fleet: Fleet
   readonly files: TenantFiles
+  readonly fences: Fences
   readonly keepAlive: KeepAlive
   readonly wantedImage: WantedImage
 }
@@ -45,6 +48,7 @@ export const createLambdaBackend = (deps: LambdaBackendDeps, options: LambdaBack
     // The server's own fleet updates what a run waits for and tests what a sign-up waits for; rollouts have one of their own.
     fleet: createLambdaFleet(cell, { clock, ids, priority: 'waiting' }),
     files: createS3Files(cell),
+    fences: createWantedFence(wantedImage),
     keepAlive: createKeepAlive(cell, { clock, events }),
     wantedImage,
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { openCell } from '../../aws/open-cell.ts'
-import { createWantedImage, type Wanted } from '../../aws/wanted-image.ts'
+import { createWantedImage } from '../../aws/wanted-image.ts'
+import type { Wanted } from '../../domain/wanted-image.ts'
 import type { Deployment } from './deployment.ts'
 
 /** The version of the runner in this package: an image that was built from it has the same. */
@@ -16,7 +17,7 @@ export const setWantedImage = async (
   const cell = await openCell({ ...deployment.cell, signal })
   const wantedImage = createWantedImage(cell, deployment.clock)
   const before = await wantedImage.read({ signal })
-  const wanted = { image, version, fence: before?.fence ?? 0 }
-  await wantedImage.write(wanted, { signal })
+  const change = (present: Wanted | null): Wanted => ({ fence: 0, ...present, image, version, candidate: undefined })
+  const wanted = await wantedImage.change(change, { signal })
   return { before, wanted }
 }

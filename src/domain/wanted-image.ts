@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { berthIdSchema } from './ids.ts'
+
+export const imageSchema = z
+  .string()
+  .regex(/^[^@\s]+@sha256:[0-9a-f]{64}$/, 'expected <repository>@sha256:<64 hex digits>')
+
+const runnerImageSchema = z.object({ image: imageSchema, version: z.int().min(1) })
+
+/** A runner image and the version of the runner in it. */
+export type RunnerImage = Readonly<z.infer<typeof runnerImageSchema>>
+
+const pinSchema = z.object({
+  berthId: berthIdSchema,
+  image: imageSchema,
+  reason: z.string().min(1).max(200),
+  /** From then on a rollout takes the berth along. */
+  until: z.iso.datetime(),
+})
+
+/** A berth that rollouts leave on its image for a while. The fence goes before it. */
+export type Pin = Readonly<z.infer<typeof pinSchema>>
+
+/** What a cell's berths should run. All that a rollout must remember; what they do run is read from the fleet. */
+export const wantedImageSchema = z
+  .object({
+    /** New berths get it. */
+    ...runnerImageSchema.shape,
+    /** The oldest runner version that may still execute a run. */
+    fence: z.int().min(0),
+    /** On its way: berths of the first waves have it, new ones do not yet. */
+    candidate: runnerImageSchema.optional(),
+    /** What a rollback goes back to. */
+    previous: runnerImageSchema.optional(),
+    /** Why no rollout goes on: somebody paused it, or it halted. */
+    held: z.string().min(1).max(500).optional(),
+    pins: z.array(pinSchema).optional(),
+  })
+  .refine(({ version, fence }) => fence <= version, 'expected a fence not above the version: nothing could run')
+
+export type Wanted = Readonly<z.infer<typeof wantedImageSchema>>
