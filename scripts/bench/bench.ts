@@ -1,11 +1,12 @@
 /**
  * Measures Berth on this machine. Every figure that compares is a ratio of medians, its variants taken in turn.
- * `--only local,api` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
+ * `--only local,api,lambda` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
 import { makeBerthSubject } from './berth-subject.ts'
 import { type Figures, merge } from './figures.ts'
+import { measureLambda } from './lambda.ts'
 import { measureLatency } from './local-latency.ts'
 import { measureLoad } from './local-load.ts'
 import { toJson, toTable } from './report.ts'
@@ -15,7 +16,11 @@ const measureLocal = async (): Promise<readonly Figures[]> => {
   return [...(await measureLatency(subject)), ...(await measureLoad(subject))]
 }
 
-const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = { local: measureLocal, api: measureApi }
+const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = {
+  local: measureLocal,
+  api: measureApi,
+  lambda: measureLambda,
+}
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } })
 const wanted = values.only === undefined ? Object.keys(parts) : values.only.split(',')

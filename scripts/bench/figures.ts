@@ -17,6 +17,11 @@ export const goals: Readonly<Record<string, { readonly most?: number; readonly l
   'api.run.vs_port.p50': { most: 1.3 },
   'api.throughput.vs_port': { least: 0.85 },
   'signup.first_result.vs_run': { most: 4 },
+  'lambda.run.vs_raw_invoke.p50': { most: 2 },
+  'lambda.throughput.vs_raw_invoke': { least: 0.6 },
+  'lambda.signup.spare.vs_run': { most: 4 },
+  'lambda.provision.1000.pacer_utilisation': { least: 0.9 },
+  'lambda.provision.1000.never_above_budget': { least: 1 },
 }
 
 const round = (value: number): number => Number(value.toPrecision(4))
