@@ -105,7 +105,7 @@ def _config(profile: str) -> Config:
         raise ValueError(f"{_PROFILE}: expected default or evaluator, got {profile!r}")
     # Lambda refuses namespaces. The boundary there is the microVM and the role; this keeps runs apart in time,
     # and nobody else writes into the environment's shared folders.
-    config = Config(level="guard", allow_unsafe=True, max_concurrency=1, sweep_folders=SHARED_FOLDERS)
+    config = Config(level="guard", allow_unsafe=True, enclosed=True, max_concurrency=1, sweep_folders=SHARED_FOLDERS)
     # An evaluator's function is small: what is loaded there for all runs would leave no room for one.
     return replace(config, libraries=()) if profile == "evaluator" else config
 

@@ -94,7 +94,7 @@ def _choice(level: str, config: Config) -> Choice:
     has_filter, is_root = filter_works(), os.geteuid() == 0
     own_users = is_root and level == "guard"
     warnings = [] if has_filter else [_NO_FILTER]
-    if level == "guard":
+    if level == "guard" and not config.enclosed:
         warnings.append(_UNSAFE)
     return Choice(level, is_root, has_filter, own_users, warnings)
 

@@ -181,6 +181,10 @@ def test_a_ping_says_which_runner_answers(berth):
     assert [language["language"] for language in pong["languages"]] == ["python", "typescript"]
 
 
+def test_nobody_is_warned_that_there_is_no_sandbox_where_the_function_is_one(berth):
+    assert berth.invoke({"protocol": 1, "kind": "ping"})["warnings"] == []
+
+
 def test_a_reply_stays_below_what_lambda_takes(berth):
     code = "open('outputs/a', 'wb').write(b'x' * 4_000_000)\nprint('\\0' * 900_000)\n'\\0' * 30_000"
 
