@@ -156,9 +156,7 @@ test('a tenant is made, found, and its deletion ends with a receipt', async () =
   const listed = await Array.fromAsync(operator.tenants.list({ state: 'active' }))
   await operator.tenants.remove(tenant.id)
 
-  await expect
-    .poll(async () => (await operator.tenants.receipt(tenant.id).catch(() => null))?.tenantId)
-    .toBe(tenant.id)
+  await expect.poll(async () => (await operator.tenants.receipt(tenant.id).catch(() => null))?.tenantId).toBe(tenant.id)
   expect(listed.map(({ id }) => id)).toContain(tenant.id)
   await expect(as('dora').run('1')).rejects.toMatchObject({ code: 'tenant_deleted' })
 })

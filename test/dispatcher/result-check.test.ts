@@ -79,13 +79,14 @@ test('only a run that succeeded is checked, and what it captured stays', () => {
   expect({ results, logs }).toMatchObject({ results: [{ json: 'x' }], logs: { stdout: '' } })
 })
 
+const listOf = (values: number) => main(Array.from({ length: values - 1 }, () => 0))
+
 test('the number of checks is bounded: exactly at the bound passes, one value over is told with the figures', () => {
   // Two rules: `items`, and the schema that it is in.
   const schema: JsonSchema = { items: true }
-  const list = (values: number) => main(Array.from({ length: values - 1 }, () => 0))
 
-  expect(failureOf(list(MAX_RESULT_CHECKS / 2), schema)).toBe('succeeded')
-  expect(failureOf(list(MAX_RESULT_CHECKS / 2 + 1), schema)).toContain(
+  expect(failureOf(listOf(MAX_RESULT_CHECKS / 2), schema)).toBe('succeeded')
+  expect(failureOf(listOf(MAX_RESULT_CHECKS / 2 + 1), schema)).toContain(
     'result_too_large resultSchema has 2 rules, so it can check a result of at most 50000 values',
   )
 })

@@ -110,9 +110,10 @@ test('control: a role policy for all logs is seen', async () => {
   expect(await letThrough(roleAlone, rightsOf(id))).not.toEqual([])
 })
 
+const one = (action: string, resource: string): Request => ({ label: action, action, resource })
+
 test('the server may invoke the function and keep its marks, and change nothing of it; a rollout may update it', async () => {
   const [server, rollout] = [roleOf('ServerRole'), roleOf('RolloutRole')]
-  const one = (action: string, resource: string): Request => ({ label: action, action, resource })
   const shared = arn.function('berth-shared')
   const use = [one('lambda:InvokeFunction', shared), one('lambda:GetFunction', shared)]
   const update = one('lambda:UpdateFunctionCode', shared)

@@ -60,12 +60,13 @@ test('two tenants never share an environment, and one tenant comes back to its o
   expect(await valueOf(ada, environmentCode)).toBe(first)
 })
 
+const withoutMode = (template: string): string =>
+  template
+    .replace('      TenancyConfig: { TenantIsolationMode: PER_TENANT }\n', '')
+    .replaceAll('${Deployment}-shared', '${Deployment}-common')
+    .replaceAll('/berths/shared', '/berths/common')
+
 test('control: without the mode whoever comes next gets the same environment, and an invoke without a tenant is refused with it', async () => {
-  const withoutMode = (template: string): string =>
-    template
-      .replace('      TenancyConfig: { TenantIsolationMode: PER_TENANT }\n', '')
-      .replaceAll('${Deployment}-shared', '${Deployment}-common')
-      .replaceAll('/berths/shared', '/berths/common')
   await deployShared(site.home, { tamper: withoutMode, StackName: 'berth-common' })
 
   expect(await invokeBare('berth-common')).toBe(await invokeBare('berth-common'))
