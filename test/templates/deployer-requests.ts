@@ -203,6 +203,10 @@ export const rolloutWorkOf = (id: BerthId): readonly Request[] => [
   ...all(['ssm:GetParameter', 'ssm:PutParameter'], arn.parameter('/berth/wanted-image')),
   ...all(['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:DescribeImages'], REPOSITORY),
   ...all(['cloudformation:DescribeStacks'], arn.stack('berth-foundation')),
+  ...all(
+    ['s3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
+    arn.object(`${prefixOf(id)}files/berth-self-test-0123456789abcdef.txt`),
+  ),
 ]
 
 export const pushWork: readonly Request[] = [
