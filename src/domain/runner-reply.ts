@@ -26,8 +26,17 @@ const parseRunnerReply = (message: unknown): ParsedReply => {
   if (reply.success) return { kind: 'reply', reply: reply.data }
   const refusal = runnerRefusalSchema.safeParse(message)
   if (refusal.success) return { kind: 'refusal', refusal: refusal.data }
-  return { kind: 'malformed', problem: z.prettifyError(reply.error) }
+  return { kind: 'malformed', problem: firstOf(reply.error) }
 }
+
+/** For the log: a reply of six megabytes can have a fault in every byte. */
+const MAX_FAULTS = 5
+const MAX_PROBLEM = 2000
+const firstOf = ({ issues }: z.core.$ZodError): string =>
+  z.prettifyError({ issues: issues.slice(0, MAX_FAULTS) }).slice(0, MAX_PROBLEM)
+
+/** A sentence of a runner, before callers. */
+const MAX_DETAIL = 1000
 
 const refusalCodes = {
   runner_outdated: 'runner_outdated',
@@ -48,7 +57,7 @@ export const acceptRunnerReply = (message: unknown): RunnerReply => {
     case 'reply':
       return parsed.reply
     case 'refusal':
-      throw new BerthError(refusalCodes[parsed.refusal.code], parsed.refusal.detail, {
+      throw new BerthError(refusalCodes[parsed.refusal.code], parsed.refusal.detail.slice(0, MAX_DETAIL), {
         data: { runnerVersion: parsed.refusal.runnerVersion, runId: parsed.refusal.runId },
       })
     default:

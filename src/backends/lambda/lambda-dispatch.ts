@@ -9,6 +9,7 @@ import { type FunctionUse, ownFunctions } from './function-use.ts'
 import { type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
 import { createDescription, type DescriptionOptions, pingEvent } from './invoke-description.ts'
 import { endedByPlatform } from './invoke-ending.ts'
+import { assertParsable, plausibleReply } from './plausible-answer.ts'
 
 export interface LambdaDispatchOptions extends DescriptionOptions {
   readonly events: Events
@@ -40,9 +41,10 @@ const malformed = (detail: string, data: Readonly<Record<string, unknown>>): Ber
  * Code that has got hold of its function can answer in the runner's name. It may spoil its own run; it must not be taken for
  * another's, make Berth repeat a run that ran, or have a berth updated that is not behind the fence.
  */
-const accept = ({ runId, minRunnerVersion }: DispatchRequest, { answer, requestId }: Invoked): RunnerReply => {
+const accept = ({ runId, minRunnerVersion, limits }: DispatchRequest, { answer, requestId }: Invoked): RunnerReply => {
   try {
-    const reply = acceptRunnerReply(answer)
+    assertParsable(answer, limits)
+    const reply = plausibleReply(acceptRunnerReply(answer), limits)
     if (reply.runId !== runId) throw malformed('The reply belongs to another run', { requestId })
     if (reply.runner.version < minRunnerVersion)
       throw malformed('The reply came from a runner behind the fence, which refuses runs', { requestId })
