@@ -51,7 +51,6 @@ export const measureProvisioning = async (): Promise<Figures> => {
     stopping.abort()
     await ended
   })
-  const external = (n: number) => ({ project: 'bench', identityTenant: '', uid: `${n}` })
   await Promise.all(Array.from({ length: SIGN_UPS }, (_, n) => provisioner.signUp(external(n), null)))
   await made.all
   const { utilisation, pool } = log.busiest()
@@ -67,6 +66,8 @@ export const measureProvisioning = async (): Promise<Figures> => {
     omitted: {},
   }
 }
+
+const external = (n: number) => ({ project: 'bench', identityTenant: '', uid: `${n}` })
 
 const countReady = (wanted: number): { readonly events: Events; readonly all: Promise<void> } => {
   const { promise, resolve, reject } = Promise.withResolvers<void>()

@@ -93,13 +93,11 @@ const eventOf = (runId: string) => ({
   prefix: { kind: 's3', bucket: 'berth-bench', files: 'berths/b/files/', run: `berths/b/runs/${runId}/` },
 })
 
-/** The SDK as anyone uses it: one try, connections kept. */
+/** The SDK as anyone uses it: one try, connections kept, the rest from the same variables that the server reads. */
 const bareInvoke = (port: number) => {
+  Object.assign(process.env, instantAwsEnv(port))
   const ids = createRandomIds(createSystemClock())
   const client = new LambdaClient({
-    endpoint: `http://127.0.0.1:${port}`,
-    region: REGION,
-    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({ httpAgent: { keepAlive: true, maxSockets: 512 } }),
   })

@@ -40,16 +40,16 @@ const fromJson = (line: string): Figures | null => {
   }
 }
 
-const figure = (line: string, label: string): number | null => {
-  const found = new RegExp(`(?:^|\\t| )${label}: ([0-9.]+) (?:ms|MB)`).exec(line)?.[1]
+const figure = (line: string, pattern: RegExp): number | null => {
+  const found = pattern.exec(line)?.[1]
   return found === undefined ? null : Number(found)
 }
 
 const fromText = (line: string): Figures => ({
-  durationMs: figure(line.replace(/Billed Duration: \S+ ms/, ''), 'Duration'),
-  initMs: figure(line, 'Init Duration'),
-  memoryMiB: figure(line, 'Memory Size'),
-  peakMemoryMiB: figure(line, 'Max Memory Used'),
+  durationMs: figure(line, /(?:^|\t)Duration: ([0-9.]+) ms/),
+  initMs: figure(line, /(?:^|\t)Init Duration: ([0-9.]+) ms/),
+  memoryMiB: figure(line, /(?:^|\t)Memory Size: ([0-9.]+) MB/),
+  peakMemoryMiB: figure(line, /(?:^|\t)Max Memory Used: ([0-9.]+) MB/),
 })
 
 const figuresIn = (lines: readonly string[]): Figures => {
