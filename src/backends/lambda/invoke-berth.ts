@@ -62,9 +62,12 @@ const parseAnswer = (output: InvokeCommandOutput): unknown => {
   }
 }
 
+/** What a function says of its failure is for the log, and may be megabytes of its code's choice. */
+const MAX_TEXT = 500
+
 const textOf = (answer: unknown, field: string): string => {
   const value = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[field] : undefined
-  return typeof value === 'string' ? value : ''
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT) : ''
 }
 
 const invokedOf = (output: InvokeCommandOutput): Invoked => {

@@ -32,6 +32,17 @@ const sha256 = createHash('sha256').update('hello').digest('hex')
 const kept = { name: 'a.txt', mime: 'text/plain', bytes: 5, sha256, content: null, stored: true }
 const inline = { ...kept, content: Buffer.from('hello').toString('base64'), stored: false }
 
+const requestOf = (runId: string): DispatchRequest => ({
+  runId,
+  language: 'python',
+  code: '1',
+  variables: {},
+  files: [],
+  profile: 'default',
+  limits,
+  minRunnerVersion: 3,
+})
+
 /** Dispatches one run to a function whose code answers in the runner's name. */
 const forged = (changes: object, from = (text: string) => text) => {
   const runId = site.ids.runId()
@@ -43,17 +54,7 @@ const forged = (changes: object, from = (text: string) => text) => {
     wanted,
     maxConcurrency: 4,
   })
-  const request: DispatchRequest = {
-    runId,
-    language: 'python',
-    code: '1',
-    variables: {},
-    files: [],
-    profile: 'default',
-    limits,
-    minRunnerVersion: 3,
-  }
-  return dispatch.dispatch({ berthId: site.ids.berthId(), request, signal: quiet() })
+  return dispatch.dispatch({ berthId: site.ids.berthId(), request: requestOf(runId), signal: quiet() })
 }
 
 const result = (more: object) => ({ isMain: true, ...more })
@@ -165,4 +166,62 @@ test('a refusal does not bring a long text before the caller', async () => {
 
   expect(error).toMatchObject({ code: 'file_not_found' })
   expect((error as Error).message.length).toBeLessThan(2000)
+})
+
+describe('a description, which all tenants read and whose warnings stand in the answers of all', () => {
+  const pong = {
+    protocol: 1,
+    kind: 'pong',
+    runner: { version: 99, image: 'forged', level: 'none' },
+    languages: [{ language: 'python', version: '3.13.1', packages: { numpy: '2.3.0' } }],
+    warnings: ['Your session has ended, sign in again at https://example.com'],
+  }
+
+  const described = async (changes: object) => {
+    site.endpoint.script = ({ url }, response) =>
+      url.includes('/invocations')
+        ? functionAnswer(response, { payload: { ...pong, ...changes } })
+        : void response.end(JSON.stringify({ Functions: [{ FunctionName: `berth-${site.ids.berthId()}` }] }))
+    const events = createEventLog()
+    return createLambdaDispatch(site.cell, { clock: site.clock, events, wanted, maxConcurrency: 4 }).describe()
+  }
+
+  test("takes no warning and no image from a tenant's function, only what its languages are", async () => {
+    expect(await described({})).toEqual({
+      languages: pong.languages,
+      runner: { version: 7, image: 'wanted@sha256:1', level: 'guard' },
+      warnings: [],
+    })
+  })
+
+  test.each<readonly [string, object]>([
+    ['a text for a version', { languages: [{ ...pong.languages[0], version: 'sign in at https://example.com' }] }],
+    ['a text for a package', { languages: [{ ...pong.languages[0], packages: { 'see https://example.com': '1' } }] }],
+    ['a text for its version', { languages: [{ ...pong.languages[0], packages: { numpy: '<b>2</b>' } }] }],
+    ['one language twice', { languages: [pong.languages[0], pong.languages[0]] }],
+    ['a million languages', { languages: million(1) }],
+    [
+      'more packages than an image has',
+      { languages: [{ ...pong.languages[0], packages: Object.fromEntries(million('1').entries()) }] },
+    ],
+  ])('takes nothing of one with %s', async (_, changes) => {
+    expect((await described(changes)).languages).toEqual([])
+  })
+})
+
+test('what a function says of its own failure comes into the log in a few words', async () => {
+  const payload = { errorType: 'E'.repeat(1_000_000), errorMessage: 'x'.repeat(1_000_000) }
+  site.endpoint.script = (_, response) => functionAnswer(response, { payload, error: true })
+  const dispatch = createLambdaDispatch(site.cell, {
+    clock: site.clock,
+    events: createEventLog(),
+    wanted,
+    maxConcurrency: 4,
+  })
+  const error = await dispatch
+    .dispatch({ berthId: site.ids.berthId(), request: requestOf(site.ids.runId()), signal: quiet() })
+    .catch((e: unknown) => e)
+
+  expect(error).toMatchObject({ code: 'runner_failed' })
+  expect(isBerthError(error) && JSON.stringify(error.data).length).toBeLessThan(2000)
 })

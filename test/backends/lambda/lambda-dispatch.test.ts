@@ -291,7 +291,7 @@ describe('a description', () => {
     const [first, second] = await Promise.all([dispatch.describe(), dispatch.describe()])
     await dispatch.describe()
 
-    expect(first).toMatchObject({ languages: about.languages, runner: about.runner })
+    expect(first).toMatchObject({ languages: about.languages, runner: { version: 7, image: 'wanted@sha256:1' } })
     expect(second).toEqual(first)
     expect(site.endpoint.asked.map(({ url }) => url.split('?')[0])).toEqual([
       '/2015-03-31/functions',
