@@ -71,7 +71,7 @@ const runCommand = async (
   given: Pick<CommandContext, 'args' | 'flags' | 'terminal'>,
 ): Promise<number> => {
   const controller = new AbortController()
-  const interrupt = (): void => controller.abort(new DOMException('interrupted', 'AbortError'))
+  const interrupt = (): void => controller.abort(interruption())
   // serve has a shutdown of its own.
   if (spec.caller !== 'nobody') process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   const { signal } = controller
@@ -87,6 +87,8 @@ const runCommand = async (
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
 }
+
+export const interruption = (): DOMException => new DOMException('interrupted', 'AbortError')
 
 /** The text of a flag, when it was given. */
 export const textFlag = (flags: Flags, name: string): string | undefined => {

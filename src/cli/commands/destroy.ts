@@ -33,7 +33,14 @@ export const destroyCommand: CommandSpec = {
     }
     const progress = terminal.progress('deleting')
     const onProgress = (line: string): void => progress.update(visible(line))
-    await remove(deployment, removal, { signal, onProgress }).finally(() => progress.stop())
+    try {
+      await remove(deployment, removal, { signal, onProgress })
+    } catch (error) {
+      if (signal.aborted) progress.stop('part of it is deleted; start the same command again to end it')
+      throw error
+    } finally {
+      progress.stop()
+    }
     terminal.answer({ ...place, removed: true, bucket, repository }, () => [
       `deployment ${place.deployment} in ${place.region} is gone: stack, bucket ${bucket}, repository ${repository}`,
     ])
@@ -41,10 +48,10 @@ export const destroyCommand: CommandSpec = {
 }
 
 const isMeant = async (
-  { flags, terminal }: CommandContext,
+  { flags, terminal, signal }: CommandContext,
   what: { deployment: string; region: string; bucket: string; repository: string },
 ): Promise<boolean> => {
   if (flags['yes'] === true) return true
   terminal.note(`this deletes bucket ${what.bucket} and repository ${what.repository} with all they hold, for ever`)
-  return askForWord(`Type the name of the deployment (${what.deployment}) to go ahead`, what.deployment)
+  return askForWord(`Type the name of the deployment (${what.deployment}) to go ahead`, what.deployment, signal)
 }

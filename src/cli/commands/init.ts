@@ -123,10 +123,10 @@ const cells = ({ action, resource, type, replaced }: PlannedChange): readonly st
   type,
 ]
 
-const mayGoOn = async (plan: FoundationPlan, { flags }: CommandContext): Promise<boolean> => {
+const mayGoOn = async (plan: FoundationPlan, { flags, signal }: CommandContext): Promise<boolean> => {
   if (flags['dryRun'] === true) return false
   if (plan.kind === 'unchanged' || flags['yes'] === true) return true
-  return askYesNo('Go ahead?').catch(async (error: unknown) => {
+  return askYesNo('Go ahead?', signal).catch(async (error: unknown) => {
     await plan.discard(new AbortController().signal)
     throw error
   })
@@ -136,7 +136,14 @@ const carryOut = async (plan: FoundationPlan, { terminal, signal }: CommandConte
   if (plan.kind === 'unchanged') return plan.execute({ signal, onProgress: () => undefined })
   const progress = terminal.progress('waiting for CloudFormation')
   const onProgress = (line: string): void => progress.update(visible(line))
-  return plan.execute({ signal, onProgress }).finally(() => progress.stop())
+  try {
+    return await plan.execute({ signal, onProgress })
+  } catch (error) {
+    if (signal.aborted) progress.stop('CloudFormation goes on without us; start the same command again when it rests')
+    throw error
+  } finally {
+    progress.stop()
+  }
 }
 
 const setImage = async (deployment: Deployment, { flags, signal }: CommandContext) => {

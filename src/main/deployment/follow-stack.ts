@@ -2,7 +2,9 @@ import { DescribeStackEventsCommand, type Stack, type StackEvent } from '@aws-sd
 import { BerthError } from '../../domain/errors.ts'
 import { askCloudFormation, type Deployment, findStack, type Following } from './deployment.ts'
 
-const POLL_MS = 2500
+/** A stack of nothing but a few roles is done in seconds, one with a network in minutes. */
+const FIRST_POLL_MS = 250
+const LAST_POLL_MS = 2500
 const ENDED = /^(CREATE|UPDATE|DELETE|ROLLBACK|UPDATE_ROLLBACK)_(COMPLETE|FAILED)$/
 
 interface Followed extends Following {
@@ -10,16 +12,14 @@ interface Followed extends Following {
   readonly stackId: string
   /** The last event before what is followed began; null when there was none. */
   readonly after: string | null
-  /** @default 2500 */
-  readonly pollMs?: number
 }
 
 /** Tells a stack's events as they come, until it rests. @throws {BerthError} provisioning_failed with what failed first */
 export const followStack = async (deployment: Deployment, followed: Followed): Promise<Stack> => {
-  const { stackId, onProgress, signal, pollMs = POLL_MS } = followed
+  const { stackId, onProgress, signal } = followed
   let last = followed.after
   let reason: string | null = null
-  for (;;) {
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5)) {
     // Before the events: those of its end are then among them.
     const stack = await findStack(deployment, stackId, signal)
     for (const event of await eventsAfter(deployment, { stackId, last, signal })) {

@@ -42,6 +42,8 @@ export interface FoundationWish {
   readonly signal: AbortSignal
 }
 
+const DISCARD_MS = 10_000
+
 const readTemplate = (name: string): string =>
   readFileSync(new URL(`../../../templates/${name}.yaml`, import.meta.url), 'utf8')
 
@@ -52,8 +54,14 @@ export const planFoundation = async (deployment: Deployment, wish: FoundationWis
   const body = readTemplate(wish.template ?? 'foundation')
   const parameters = await parametersOf(deployment, { body, present, wish })
   const changeSet = await createChangeSet(deployment, { body, parameters, present, signal })
-  const { status, reason, changes } = await settledChangeSet(deployment, changeSet.id, signal)
   const discard = (signal: AbortSignal): Promise<void> => discardPlan(deployment, { changeSet, present, signal })
+  const { status, reason, changes } = await settledChangeSet(deployment, changeSet.id, signal).catch(
+    async (error: unknown) => {
+      // Mostly a Ctrl-C. What cannot be taken back now is no harm: the next plan takes an empty stack for none.
+      await discard(AbortSignal.timeout(DISCARD_MS)).catch(() => undefined)
+      throw error
+    },
+  )
   if (status === 'FAILED') {
     await discard(signal)
     if (present === null || !isNothing(reason)) throw refused(reason)

@@ -1,0 +1,52 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+const entry = join(import.meta.dirname, '../../src/cli/berth.ts')
+
+/** Why no terminal can be made here, or null. `script` is part of every Debian and Ubuntu. */
+export const whyNoTerminal = (): string | null =>
+  spawnSync('script', ['--version']).status === 0 ? null : 'script (Debian: bsdutils) is not installed'
+
+export const CTRL_C = '\u0003'
+
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** What a person sees, without colours and movements of the cursor. */
+// oxlint-disable-next-line no-control-regex
+const plain = (text: string): string => text.replace(/\u001B\[[0-9;?]*[A-Za-z]/g, '')
+
+/** The command line at a terminal of 120 columns, where a person types. */
+export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+  const command = ['stty cols 120 rows 40;', 'exec', ...[process.execPath, entry, ...args].map(quoted)].join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close')
+  let seen = ''
+  const watchers = new Set<() => void>()
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    seen += text
+    for (const watch of watchers) watch()
+  })
+  return {
+    /** Resolves when the words are on the screen. */
+    shows: (words: string) =>
+      new Promise<void>((resolve, reject) => {
+        const watch = (): void => {
+          if (!plain(seen).includes(words)) return
+          watchers.delete(watch)
+          resolve()
+        }
+        watchers.add(watch)
+        watch()
+        closed.then(() => reject(new Error(`ended without "${words}": ${plain(seen)}`)), reject)
+      }),
+    type: (keys: string) => void child.stdin.write(keys),
+    ended: async () => {
+      const [code] = await closed
+      return { code: code as number | null, screen: plain(seen) }
+    },
+  }
+}
