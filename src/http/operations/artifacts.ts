@@ -3,6 +3,7 @@ import type { HttpDeps } from '../http-deps.ts'
 import { knownTenant } from '../known-tenant.ts'
 import type { Operation } from '../operation.ts'
 import { pathPart } from '../query.ts'
+import { reportedArtifact } from '../reported-artifact.ts'
 import { sendContent } from '../send-content.ts'
 import { sendJson } from '../send.ts'
 import { artifactWire, pageOf } from '../wire.ts'
@@ -46,7 +47,7 @@ const getArtifact = (deps: HttpDeps): Operation => ({
         ? null
         : await deps.files.get({ area: 'run', berthId, runId }, name, { signal: context.signal })
     if (artifact === undefined || content === null) throw new BerthError('not_found', 'The run has no such artifact.')
-    await sendContent(context, content, artifact.mime)
+    await sendContent(context, await reportedArtifact(content, artifact), artifact.mime)
   },
 })
 
