@@ -40,10 +40,11 @@ test('a fence that is raised holds from the next run on, and for the second try 
   expect(dispatch.requests.map((request) => request.minRunnerVersion)).toEqual([0, 2, 3])
 })
 
+const unknown = (): never => {
+  throw new BerthError('backend_unavailable', 'the parameter does not answer')
+}
+
 test('a fence that nobody knows lets no run through', async () => {
-  const unknown = (): never => {
-    throw new BerthError('backend_unavailable', 'the parameter does not answer')
-  }
   await using site = await openDispatchSite({ fence: unknown })
 
   expect(await codeOf(site.dispatcher.run(ask()))).toBe('backend_unavailable')

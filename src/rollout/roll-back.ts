@@ -1,0 +1,22 @@
+import { BerthError } from '../domain/errors.ts'
+import type { Wanted } from '../domain/wanted-image.ts'
+import type { RolloutDeps } from './rollout-deps.ts'
+import type { RolloutReport } from './rollout-report.ts'
+import { type RolloutOptions, RunningRollout } from './running-rollout.ts'
+import { sweep } from './sweep.ts'
+import { rollBackTo } from './wanted-changes.ts'
+
+const back = (present: Wanted | null): Wanted => {
+  if (present !== null) return rollBackTo(present)
+  throw new BerthError('conflict', 'no image was ever wanted, so there is none to go back to')
+}
+
+/** Back to the image before, at once and without waves. Cut off, it is started again. @throws {BerthError} conflict, backend_unavailable */
+export const rollBack = async (deps: RolloutDeps, options: RolloutOptions): Promise<RolloutReport> => {
+  const wanted = await deps.wanted.change(back, options)
+  const rollout = new RunningRollout(deps, options, wanted)
+  rollout.move('roll_back')
+  const stop = await sweep(rollout)
+  if (stop !== null) rollout.stop(stop)
+  return rollout.report()
+}

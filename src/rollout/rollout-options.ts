@@ -1,0 +1,50 @@
+import type { BerthId } from '../domain/ids.ts'
+
+/** How a rollout goes, with a default for each. */
+export interface RolloutSettings {
+  /** Tenants that get an image before it is offered to all, in percent of the fleet. @default 2 */
+  readonly ringPercent: number
+  /** The same, at least. @default 5 */
+  readonly ringLeast: number
+  /** Berths of a wave that are self-tested. @default 5 */
+  readonly sample: number
+  /** Updates of a wave that may fail, in percent. @default 2 */
+  readonly maxFailedPercent: number
+  /** How much more often than on the old image the platform may fail a run, in percentage points. @default 5 */
+  readonly maxExtraFailurePercent: number
+  /** Fewer runs on the new image than this say nothing. @default 20 */
+  readonly leastRuns: number
+  /** How long runs are watched after the canaries and after the ring. @default 0 */
+  readonly watchMs: number
+  /** A self-test that takes longer has failed: a cold start takes a few seconds. @default 45000 */
+  readonly selfTestMs: number
+  /** Updates under way at once: at 15 a second, and up to a minute each. @default 900 */
+  readonly atOnce: number
+  /** Tries of one update, each after a longer pause. @default 3 */
+  readonly tries: number
+  /**
+   * How long the creation of a berth may take. One that began before the image was offered to all ends with the old one, so the last listing
+   * comes that much later. @default 90000
+   */
+  readonly creationMs: number
+}
+
+export const defaultRolloutSettings: RolloutSettings = {
+  ringPercent: 2,
+  ringLeast: 5,
+  sample: 5,
+  maxFailedPercent: 2,
+  maxExtraFailurePercent: 5,
+  leastRuns: 20,
+  watchMs: 0,
+  selfTestMs: 45_000,
+  atOnce: 900,
+  tries: 3,
+  creationMs: 90_000,
+}
+
+/** Of the fleet, what is brought to the image. New berths do not get it then. */
+export type RolloutScope =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'percent'; readonly percent: number }
+  | { readonly kind: 'berths'; readonly berthIds: ReadonlySet<BerthId> }

@@ -1,0 +1,71 @@
+import { BerthError } from '../domain/errors.ts'
+import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
+
+/** Where the fleet is being brought. */
+export const targetOf = ({ image, version, candidate }: Wanted): RunnerImage => candidate ?? { image, version }
+
+/** An image is on its way. The one that is on its way or offered already changes nothing. @throws {BerthError} conflict */
+export const propose = (present: Wanted | null, target: RunnerImage): Wanted => {
+  if (present === null) return { ...target, fence: 0 }
+  if (target.version < present.fence) throw behindFence(present, target)
+  if (present.candidate?.image === target.image) return { ...present, candidate: target }
+  if (present.image === target.image) return { ...without(present, 'candidate'), version: target.version }
+  return { ...without(present, 'held'), candidate: target }
+}
+
+/** The image has passed the first waves: new berths get it too. */
+export const promote = (present: Wanted, target: RunnerImage): Wanted => {
+  if (present.candidate?.image !== target.image) return present
+  const { image, version } = present
+  return { ...without(present, 'candidate'), ...target, previous: { image, version } }
+}
+
+/**
+ * Back to what was wanted before the image that is on its way or was offered last. Said twice it goes back once. @throws {BerthError} conflict
+ * when that is behind the fence
+ */
+export const rollBackTo = (present: Wanted): Wanted => {
+  const { candidate, previous, ...rest } = without(present, 'held')
+  const back =
+    candidate === undefined && previous !== undefined ? previous : { image: rest.image, version: rest.version }
+  if (back.version < present.fence) throw behindFence(present, back)
+  return { ...rest, ...back }
+}
+
+export const hold = (present: Wanted, reason: string): Wanted => ({ ...present, held: reason.slice(0, 500) })
+
+export const resume = (present: Wanted): Wanted => without(present, 'held')
+
+/** @throws {BerthError} conflict when no berth could be brought before it */
+export const raiseFence = (present: Wanted, fence: number): Wanted => {
+  if (fence <= present.version) return { ...present, fence }
+  throw new BerthError(
+    'conflict',
+    `fence: expected at most ${present.version}, the version that berths can be brought to, got ${fence}; finish its rollout first`,
+  )
+}
+
+/** Replaces the pin that the berth has. */
+export const pin = (present: Wanted, one: Pin): Wanted => ({ ...present, pins: [...others(present, one.berthId), one] })
+
+export const unpin = (present: Wanted, berthId: Pin['berthId']): Wanted => ({
+  ...present,
+  pins: others(present, berthId),
+})
+
+const others = ({ pins = [] }: Wanted, berthId: Pin['berthId']): Pin[] => pins.filter((one) => one.berthId !== berthId)
+
+/** Pins that have not run out. */
+export const pinsAt = ({ pins = [] }: Wanted, now: Date): readonly Pin[] =>
+  pins.filter(({ until }) => new Date(until) > now)
+
+const without = <K extends 'candidate' | 'held'>(wanted: Wanted, key: K): Omit<Wanted, K> => {
+  const { [key]: _, ...rest } = wanted
+  return rest
+}
+
+const behindFence = ({ fence }: Wanted, { version }: RunnerImage): BerthError =>
+  new BerthError(
+    'conflict',
+    `version ${version} is behind the fence ${fence}, and would run nothing; lower the fence first`,
+  )

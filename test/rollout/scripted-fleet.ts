@@ -1,0 +1,143 @@
+import { BerthError } from '../../src/domain/errors.ts'
+import type { BerthId } from '../../src/domain/ids.ts'
+import type { Clock } from '../../src/domain/ports/clock.ts'
+import type { Fleet } from '../../src/domain/ports/fleet.ts'
+import type { RunnerImage, Wanted } from '../../src/domain/wanted-image.ts'
+import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
+import type { Activity, RolloutDeps } from '../../src/rollout/rollout-deps.ts'
+import { type ForwardOptions, runRollout } from '../../src/rollout/run-rollout.ts'
+import type { RolloutReport } from '../../src/rollout/rollout-report.ts'
+import { quiet } from '../contract/content.ts'
+import { createEventLog } from '../support/event-log.ts'
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts'
+
+const imageOf = (version: number): RunnerImage => ({
+  image: `registry/berth@sha256:${String(version).repeat(64)}`,
+  version,
+})
+export const [v1, v2, v3] = [imageOf(1), imageOf(2), imageOf(3)]
+
+const letters = 'abcdefghijklmnopqrstuvwxyz234567'
+/** The ids of a fleet, in their order. */
+export const berthAt = (index: number): BerthId => {
+  const digits = Array.from({ length: 15 }, (_, place) => letters[Math.floor(index / 32 ** (14 - place)) % 32])
+  return `b${digits.join('')}` as BerthId
+}
+
+type Random = () => number
+
+/** The same numbers for the same seed. */
+export const randomOf = (seed: number): Random => {
+  let state = seed * 2_654_435_761 + 1
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 0x9e3779b9) | 0
+    return ((state ^ (state >>> 13)) >>> 0) / 2 ** 32
+  }
+}
+
+export interface FleetScript {
+  /** Milliseconds of an update. @default 0 */
+  readonly updateMs?: () => number
+  /** Thrown in place of the update, or null. */
+  readonly fails?: (berthId: BerthId, image: string) => BerthError | null
+  /** What a berth says of itself; hangs when undefined. @default passed */
+  readonly examined?: (berthId: BerthId, image: string) => boolean | undefined
+}
+
+const gone = () => new BerthError('not_found', 'There is no function to update')
+
+/** Berths as Lambda would have them, on a clock of the test. */
+export const createScriptedFleet = (clock: Clock, script: FleetScript = {}) => {
+  const images = new Map<BerthId, string>()
+  const versions = new Map([v1, v2, v3].map(({ image, version }) => [image, version]))
+  const updates: { berthId: BerthId; image: string }[] = []
+  const fleet: Fleet = {
+    async *list({ signal }) {
+      for (const [berthId, image] of images) {
+        signal.throwIfAborted()
+        if (images.has(berthId)) yield { berthId, image }
+      }
+    },
+    update: async (berthId, image, { signal }) => {
+      const ms = script.updateMs?.() ?? 0
+      if (!images.has(berthId)) throw gone()
+      const failure = script.fails?.(berthId, image) ?? null
+      if (ms > 0) await clock.sleep(ms, signal)
+      if (failure !== null) throw failure
+      if (!images.has(berthId)) throw gone()
+      images.set(berthId, image)
+      updates.push({ berthId, image })
+    },
+    selfTest: async (berthId, { signal }) => {
+      const image = images.get(berthId)
+      if (image === undefined) throw gone()
+      const passed = script.examined === undefined ? true : script.examined(berthId, image)
+      if (passed === undefined) await clock.sleep(3_600_000, signal)
+      const checks = [{ name: 'sandbox', passed: passed === true, detail: 'as the script says' }]
+      return { passed: passed === true, runnerVersion: versions.get(image) ?? 0, image, checks }
+    },
+  }
+  return { fleet, images, updates }
+}
+
+export interface RolloutSite extends ReturnType<typeof createScriptedFleet> {
+  readonly clock: VirtualClock
+  readonly log: ReturnType<typeof createEventLog>
+  readonly deps: RolloutDeps
+  wanted: Wanted | null
+  /** Runs a rollout to its end while time passes. */
+  roll(changes?: Partial<ForwardOptions>): Promise<RolloutReport>
+  /** Lets time pass until the work has ended. */
+  pass<T>(work: Promise<T>): Promise<T>
+}
+
+export const openRolloutSite = (
+  count: number,
+  { activity = null, ...script }: FleetScript & { readonly activity?: Activity | null } = {},
+): RolloutSite => {
+  const clock = createVirtualClock()
+  const scripted = createScriptedFleet(clock, script)
+  for (let index = 0; index < count; index += 1) scripted.images.set(berthAt(index), v1.image)
+  const log = createEventLog()
+  const random = randomOf(count)
+  const secret = () => Array.from({ length: 32 }, () => letters[Math.floor(random() * 32)]).join('')
+  const site: RolloutSite = {
+    ...scripted,
+    clock,
+    log,
+    wanted: { ...v1, fence: 0 },
+    deps: {
+      fleet: scripted.fleet,
+      activity,
+      clock,
+      ids: { secret },
+      events: log,
+      wanted: {
+        read: async () => site.wanted,
+        change: async (change) => (site.wanted = change(site.wanted)),
+      },
+    },
+    roll: (changes = {}) => site.pass(runRollout(site.deps, rolling(changes))),
+    pass: async (work) => {
+      const progress = { ended: false }
+      const watched = work.finally(() => (progress.ended = true))
+      watched.catch(() => undefined)
+      while (!progress.ended) await clock.advance(1000)
+      return watched
+    },
+  }
+  return site
+}
+
+export const rolling = (changes: Partial<ForwardOptions> = {}): ForwardOptions => ({
+  target: v2,
+  onUnhealthy: 'halt',
+  dryRun: false,
+  settings: defaultRolloutSettings,
+  scope: { kind: 'all' },
+  signal: quiet(),
+  ...changes,
+})
+
+export const countOf = ({ images }: Pick<RolloutSite, 'images'>, { image }: RunnerImage): number =>
+  [...images.values()].filter((one) => one === image).length
