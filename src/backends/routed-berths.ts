@@ -2,6 +2,7 @@ import { isBerthError } from '../domain/errors.ts'
 import type { BerthId } from '../domain/ids.ts'
 import type { Berths, DestroyReport } from '../domain/ports/berths.ts'
 import type { Backend } from './backend.ts'
+import { telling } from './telling-trace.ts'
 import type { RoutedBackendOptions } from './routed-backend.ts'
 import { fromEveryCell, type Routes } from './routes.ts'
 
@@ -22,6 +23,13 @@ export const createRoutedBerths = (
   return {
     backend,
     ...(movesTo === undefined ? {} : { movesTo }),
+    owners: {
+      record: async (owner, options) => (await routes.of(owner.berthId, options)).berths.owners.record(owner, options),
+      trace: async (berthId, options) => {
+        const holders = await holdersOf(berthId, options)
+        return telling(await Promise.all(holders.map(({ berths }) => berths.owners.trace(berthId, options))))
+      },
+    },
     create: async (berthId, options) => {
       try {
         await (await routes.of(berthId, options)).berths.create(berthId, options)

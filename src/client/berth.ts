@@ -22,7 +22,13 @@ export interface Berth {
   /** Languages, versions, packages and limits. */
   runtimes(options?: Waiting): Promise<Runtimes>
   /** For operators: compares what is meant to exist with what does; mends it with `apply`. @default apply false */
-  reconcile(options?: Waiting & { readonly apply?: boolean | undefined }): Promise<Reconciliation>
+  reconcile(
+    options?: Waiting & {
+      readonly apply?: boolean | undefined
+      readonly rebuild?: boolean | undefined
+      readonly deep?: boolean | undefined
+    },
+  ): Promise<Reconciliation>
 }
 
 /** @throws {BerthError} config_invalid when the options make no sense */
@@ -39,11 +45,11 @@ export const createBerth = (options: BerthOptions): Berth => {
     me: ({ signal } = {}) => transport.json({ method: 'GET', path: ['v1', 'me'], repeat: 'always', signal }),
     runtimes: ({ signal } = {}) =>
       transport.json({ method: 'GET', path: ['v1', 'runtimes'], repeat: 'always', signal }),
-    reconcile: ({ apply = false, signal } = {}) =>
+    reconcile: ({ apply = false, rebuild = false, deep = false, signal } = {}) =>
       transport.json({
         method: 'POST',
         path: ['v1', 'reconcile'],
-        json: { apply },
+        json: { apply, rebuild, deep },
         repeat: 'always',
         timeoutMs: null,
         signal,

@@ -154,7 +154,17 @@ export const hookAnswerWire = z
   .meta({ id: 'IdentityHookAnswer' })
 
 export const reconcileRequestWire = z
-  .strictObject({ apply: z.boolean().default(false) })
+  .strictObject({
+    apply: z.boolean().default(false),
+    rebuild: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Make rows of berths that have none: the store was lost, or is an older copy.' }),
+    deep: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Look at the settings, rights and owner’s record of each berth as well.' }),
+  })
   .meta({ id: 'ReconcileRequest' })
 export const reconcileReportWire = z
   .object({
@@ -173,10 +183,26 @@ export const reconcileReportWire = z
           'no_berth',
           'not_suspended',
           'not_resumed',
+          'lost_row',
+          'unknown_owner',
+          'disputed',
+          'unrecorded',
+          'drifted',
         ]),
         berthId: berthIdSchema.nullable(),
         tenantId: tenantIdSchema.nullable(),
-        action: z.enum(['destroy', 'provision', 'deprovision', 'wait', 'suspend', 'resume']),
+        action: z.enum([
+          'destroy',
+          'provision',
+          'deprovision',
+          'wait',
+          'suspend',
+          'resume',
+          'adopt',
+          'operator',
+          'record',
+          'upgrade',
+        ]),
         done: z.boolean(),
         error: z.string().nullable(),
       }),

@@ -80,8 +80,15 @@ const failedChecks = (checks: readonly { name: string; passed: boolean; detail: 
 
 const destroy = async (deps: AttemptDeps, berth: LeasedBerth, signal: AbortSignal): Promise<Outcome> => {
   await assertMayDestroy(deps, berth, signal)
+  await recordDeletion(deps, berth, signal)
   const { deleted, verifiedAbsent } = await deps.berths.destroy(berth.id, { signal })
   return { kind: 'deleted', report: { deleted: [...deleted], verifiedAbsent: [...verifiedAbsent] } }
+}
+
+/** It was promised: should the store be lost now, whoever finds what is left of the berth goes on. */
+const recordDeletion = async ({ store, berths }: AttemptDeps, { id }: LeasedBerth, signal: AbortSignal) => {
+  const owner = await store.owners.find(id)
+  if (owner?.state === 'deprovisioning') await berths.owners.record(owner, { signal })
 }
 
 class LeaseLost extends Error {}

@@ -5,6 +5,7 @@ import { createWake } from '../domain/wake.ts'
 import { attempt, type AttemptDeps } from './attempt.ts'
 import { finishDeletions } from './finish-deletions.ts'
 import { keepLeases } from './keep-leases.ts'
+import { createOwnerRecorder } from './owner-recorder.ts'
 import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
 
 export type WorkSettings = Required<Omit<ProvisionerOptions, 'lookupTtlMs' | 'readyWaitMs'>>
@@ -20,11 +21,12 @@ export const createBerthWork = (
   deps: ProvisionerDeps & { readonly onSettled: (berth: LeasedBerth) => void } & Pick<AttemptDeps, 'onMoved'>,
   settings: WorkSettings,
 ): BerthWork => {
-  const { store, clock, events, ids } = deps
+  const { store, clock, events } = deps
   const { wake, wait } = createWake(clock)
-  const owner = ids.secret()
+  const owner = deps.ids.secret()
   const held = new Map<BerthId, AbortController>()
   const queue = new PQueue({ concurrency: settings.concurrency })
+  const recorder = createOwnerRecorder(deps, { leaseMs: settings.leaseMs, onRecorded: wake })
 
   const lease = (): Lease => ({ owner, until: new Date(clock.now().getTime() + settings.leaseMs) })
 
@@ -44,16 +46,13 @@ export const createBerthWork = (
       moveGraceMs: settings.moveGraceMs,
       retryIn: (ms) => void clock.sleep(ms, signal).then(wake, () => undefined),
     }
-    try {
-      await attempt(attemptDeps, settings, { berth, signal: AbortSignal.any([signal, lost.signal]) })
-    } catch (error) {
+    await attempt(attemptDeps, settings, { berth, signal: AbortSignal.any([signal, lost.signal]) }).catch(
       // The lease runs out and the work is done again, by this process or by another.
-      events.emit({ code: 'berth.attempt_lost', level: 'error', berthId: berth.id, error })
-    } finally {
-      held.delete(berth.id)
-      deps.onSettled(berth)
-      wake()
-    }
+      (error: unknown) => events.emit({ code: 'berth.attempt_lost', level: 'error', berthId: berth.id, error }),
+    )
+    held.delete(berth.id)
+    deps.onSettled(berth)
+    wake()
   }
 
   const round = async (signal: AbortSignal): Promise<void> => {
@@ -61,6 +60,8 @@ export const createBerthWork = (
       await refillSpares(deps, settings)
       await take(signal)
       await finishDeletions(deps)
+      // Beside the loop: a slow record must not delay who waits for a berth.
+      void recorder.run(signal)
     } catch (error) {
       events.emit({ code: 'provisioner.store_failed', level: 'error', error })
     }
@@ -77,6 +78,7 @@ export const createBerthWork = (
       }
       // Aborted attempts hand their leases back before they end.
       await queue.onIdle()
+      await recorder.run(signal)
       stopped.abort()
       await leases
     },

@@ -17,10 +17,10 @@ import { createSignUps } from './sign-ups.ts'
 import { createSuspension } from './suspension.ts'
 
 export interface ProvisionerDeps {
-  readonly store: Pick<Store, 'tenants' | 'berths'>
+  readonly store: Pick<Store, 'tenants' | 'berths' | 'owners'>
   readonly berths: Berths
   readonly fleet: Pick<Fleet, 'selfTest'>
-  /** Asked before a tenant is moved; not needed where none can be. */
+  /** Asked before a berth makes way for another; without it none does. */
   readonly files?: Pick<TenantFiles, 'list'>
   readonly clock: Clock
   readonly ids: Ids
@@ -77,18 +77,36 @@ type GapKind =
   | 'no_berth'
   | 'not_suspended'
   | 'not_resumed'
+  | 'lost_row'
+  | 'unknown_owner'
+  | 'disputed'
+  | 'unrecorded'
+  | 'drifted'
 
 export type ReconcileFinding = {
   /**
    * orphan: resources that no row owns · missing: a ready berth without resources · half_made: a berth that failed or is incomplete ·
    * half_deleted: a deletion that has not ended · unowned: a ready berth of a deleted tenant · no_berth: an active tenant without a berth ·
-   * not_suspended: a suspended tenant whose function or role still works · not_resumed: an active tenant whose function or role does not
+   * not_suspended: a suspended tenant whose function or role still works · not_resumed: an active tenant whose function or role does not ·
+   * lost_row: a tenant's berth that has no row · unknown_owner: files that no row and no record gives to anybody · disputed: two berths with
+   * files say that they are one tenant's · unrecorded: what lies with a berth does not say whose it is · drifted: settings or rights of a
+   * berth were changed by hand, or are of an older template
    */
   readonly kind: GapKind
   readonly berthId: BerthId | null
   readonly tenantId: TenantId | null
   /** What closes the gap. */
-  readonly action: 'destroy' | 'provision' | 'deprovision' | 'wait' | 'suspend' | 'resume'
+  readonly action:
+    | 'destroy'
+    | 'provision'
+    | 'deprovision'
+    | 'wait'
+    | 'suspend'
+    | 'resume'
+    | 'adopt'
+    | 'operator'
+    | 'record'
+    | 'upgrade'
   /** False in a dry run and when the action failed. */
   readonly done: boolean
   readonly error: string | null
@@ -106,8 +124,8 @@ export interface ReconcileReport {
 export interface Provisioner {
   /** Durable when it resolves; the berth is made behind it. @throws {BerthError} berth_cap_reached, store_unavailable */
   signUp(externalId: ExternalId, event: HookEvent | null): Promise<SignUp>
-  /** Marks the tenant and its berths for deletion; an unknown one becomes a tombstone. Durable when it resolves. */
-  requestDeletion(externalId: ExternalId, event: HookEvent | null): Promise<Tenant>
+  /** Marks the tenant and its berths for deletion; an unknown external id becomes a tombstone. Durable when it resolves. */
+  requestDeletion(who: TenantReference, event: HookEvent | null): Promise<Tenant>
   /** Reads only. Null when nobody of that name ever signed up. Fresh from the store. */
   find(who: TenantReference): Promise<{ readonly tenant: Tenant; readonly berth: Berth | null } | null>
   /**
@@ -138,6 +156,10 @@ export interface Provisioner {
   /** Compares rows with resources. Changes nothing unless `apply`. */
   reconcile(options: {
     apply: boolean
+    /** Makes rows of berths that have none: the store was lost, or is an older copy. @default false */
+    rebuild?: boolean
+    /** Looks at the settings, rights and owner's record of each berth as well. @default false */
+    deep?: boolean
     signal: AbortSignal
     onFinding?: (finding: ReconcileFinding) => void
   }): Promise<ReconcileReport>
@@ -169,8 +191,8 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
   const suspension = createSuspension({ ...deps, closings })
   return {
     signUp: signUps.signUp,
-    requestDeletion: async (externalId, event) => {
-      const tenant = await signUps.requestDeletion(externalId, event)
+    requestDeletion: async (who, event) => {
+      const tenant = await signUps.requestDeletion(who, event)
       closings.changed(tenant)
       return tenant
     },

@@ -3,6 +3,8 @@ import type { BerthId, TenantId } from '../domain/ids.ts'
 import type { Page } from '../domain/ports/store.ts'
 import type { Berth, Tenant } from '../domain/tenant.ts'
 import type { ProvisionerDeps, ReconcileFinding, ReconcileReport } from './provisioner.ts'
+import { gapOfStray, inOrder, type Stray } from './rebuild.ts'
+import { deepGaps } from './deep-gaps.ts'
 import type { SignUps } from './sign-ups.ts'
 
 const PAGE = 200
@@ -12,6 +14,8 @@ type Gap = Omit<ReconcileFinding, 'done' | 'error'>
 
 interface Request {
   readonly apply: boolean
+  readonly rebuild?: boolean
+  readonly deep?: boolean
   readonly signal: AbortSignal
   readonly onFinding?: (finding: ReconcileFinding) => void
 }
@@ -20,8 +24,8 @@ interface Request {
 export const reconcile = async (deps: Deps, request: Request): Promise<ReconcileReport> => {
   const findings: ReconcileFinding[] = []
   const counts = { resources: 0, rows: 0, tenants: 0 }
-  const report = async (gap: Gap): Promise<void> => {
-    const finding = { ...gap, ...(await close(deps, request, gap)) }
+  const report = async (gap: Gap, closing: Closing = () => act(deps, gap, request.signal)): Promise<void> => {
+    const finding = { ...gap, ...(await close(deps, request, { gap, closing })) }
     findings.push(finding)
     request.onFinding?.(finding)
     const { kind, action, done } = finding
@@ -29,17 +33,28 @@ export const reconcile = async (deps: Deps, request: Request): Promise<Reconcile
     deps.events.emit({ code: 'reconcile.found', level: 'warn', ...ids, detail: { kind, action, done } })
   }
   const whole = new Set<BerthId>()
-  for await (const { berthId, partial } of deps.berths.list(request)) {
+  const strays: Stray[] = []
+  for await (const listed of deps.berths.list(request)) {
+    const { berthId, partial } = listed
     counts.resources += 1
     if (!partial) whole.add(berthId)
-    const gap = gapOfResource(berthId, await deps.store.berths.find(berthId))
-    if (gap !== null) await report(gap)
+    const row = await deps.store.berths.find(berthId)
+    if (row === null) strays.push({ listed, trace: await deps.berths.owners.trace(berthId, request) })
+    else if (row.state === 'deleted') await report(leftover(row))
+  }
+  const isStray = new Set(strays.map(({ listed }) => listed.berthId))
+  const told = new Set<string>()
+  for (const stray of inOrder(strays)) {
+    const { gap, adopt } = await gapOfStray(deps, stray, { ...request, told, rebuild: request.rebuild === true })
+    await report(gap, adopt ?? undefined)
   }
   for await (const row of rowsOf((cursor) => deps.store.berths.list({ cursor, limit: PAGE, states: null }))) {
     request.signal.throwIfAborted()
     counts.rows += row.state === 'deleted' ? 0 : 1
+    if (isStray.has(row.id)) continue
     const gap = await gapOfRow(deps, row, { signal: request.signal, isListedWhole: whole.has(row.id) })
     if (gap !== null) await report(gap)
+    else if (request.deep === true) for (const deeper of await deepGaps(deps, row, request.signal)) await report(deeper)
   }
   for await (const tenant of rowsOf((cursor) => deps.store.tenants.list({ cursor, limit: PAGE, state: 'active' }))) {
     request.signal.throwIfAborted()
@@ -58,11 +73,7 @@ async function* rowsOf<T>(read: (cursor: string | null) => Promise<Page<T>>): As
   }
 }
 
-// The row of a berth is written before its first resource, so resources without a row are nobody's.
-const gapOfResource = (berthId: BerthId, row: Berth | null): Gap | null =>
-  row === null || row.state === 'deleted'
-    ? { kind: 'orphan', berthId, tenantId: row?.tenantId ?? null, action: 'destroy' }
-    : null
+const leftover = ({ id, tenantId }: Berth): Gap => ({ kind: 'orphan', berthId: id, tenantId, action: 'destroy' })
 
 const noBerth = (tenant: Tenant): Gap => ({ kind: 'no_berth', berthId: null, tenantId: tenant.id, action: 'provision' })
 
@@ -118,10 +129,16 @@ const isDisowned = async (deps: Deps, tenantId: TenantId | null): Promise<boolea
   return tenant === null || tenant.state === 'deprovisioning' || tenant.state === 'deleted'
 }
 
-const close = async (deps: Deps, request: Request, gap: Gap): Promise<Pick<ReconcileFinding, 'done' | 'error'>> => {
+type Closing = () => Promise<boolean>
+
+const close = async (
+  deps: Deps,
+  request: Request,
+  { gap, closing }: { gap: Gap; closing: Closing },
+): Promise<Pick<ReconcileFinding, 'done' | 'error'>> => {
   if (!request.apply) return { done: false, error: null }
   try {
-    return { done: await act(deps, gap, request.signal), error: null }
+    return { done: await closing(), error: null }
   } catch (error) {
     // One gap that cannot be closed must not hide the others.
     request.signal.throwIfAborted()
@@ -131,12 +148,14 @@ const close = async (deps: Deps, request: Request, gap: Gap): Promise<Pick<Recon
 }
 
 const act = async (deps: Deps, { action, berthId, tenantId }: Gap, signal: AbortSignal): Promise<boolean> => {
-  if (action === 'wait') return false
+  // A lost row is found again by a rebuild only; the others an operator does.
+  if (action === 'wait' || action === 'adopt' || action === 'operator' || action === 'upgrade') return false
   if (berthId === null) return tenantId !== null && signUpAgain(deps, tenantId)
   if (action === 'destroy' || action === 'suspend' || action === 'resume') {
     await deps.berths[action](berthId, { signal })
     return true
   }
+  if (action === 'record') return recordAgain(deps, berthId)
   const row = await deps.store.berths.find(berthId)
   if (row === null) return false
   const step = action === 'deprovision' ? 'disowned' : row.state === 'failed' ? 'tried_again' : 'lost'
@@ -148,4 +167,10 @@ const signUpAgain = async (deps: Deps, tenantId: TenantId): Promise<boolean> => 
   const tenant = await deps.store.tenants.find(tenantId)
   if (tenant === null || tenant.externalId === null) return false
   return (await deps.signUp(tenant.externalId, null)).berth !== null
+}
+
+/** The worker writes it. */
+const recordAgain = async (deps: Deps, berthId: BerthId): Promise<boolean> => {
+  await deps.store.owners.markDue(berthId)
+  return true
 }

@@ -1,11 +1,11 @@
 import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { ExternalId, Tenant } from '../domain/tenant.ts'
 import type { HookEvent, SignUp } from '../domain/ports/store.ts'
-import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
+import type { ProvisionerDeps, ProvisionerOptions, TenantReference } from './provisioner.ts'
 
 export interface SignUps {
   readonly signUp: (externalId: ExternalId, event: HookEvent | null) => Promise<SignUp>
-  readonly requestDeletion: (externalId: ExternalId, event: HookEvent | null) => Promise<Tenant>
+  readonly requestDeletion: (who: TenantReference, event: HookEvent | null) => Promise<Tenant>
 }
 
 /** The two promises that are durable before they are answered. `onWork` is called when there is something to do behind them. */
@@ -43,9 +43,9 @@ export const createSignUps = (
     if (signUp.outcome !== 'tombstone') onWork()
     return signUp
   },
-  requestDeletion: async (externalId, event) => {
+  requestDeletion: async (who, event) => {
     const tenant = await deps.store.tenants.requestDeletion({
-      externalId,
+      externalId: who,
       event,
       newTenantId: deps.ids.tenantId(),
       now: deps.clock.now(),

@@ -20,7 +20,7 @@ export const createTenantFinder = ({ store, signUp }: Pick<ProvisionerDeps, 'sto
 
   const findOrSignUp = async (who: TenantReference): Promise<Found> => {
     const found = await find(who)
-    if (found !== null && (found.berth !== null || found.tenant.state !== 'active')) return found
+    if (found !== null && !lacks(found, who)) return found
     const externalId = found?.tenant.externalId ?? (typeof who === 'string' ? null : who)
     if (externalId === null) throw new BerthError('not_found', 'there is no tenant of that id')
     return signUp(externalId, null)
@@ -37,3 +37,7 @@ export const createTenantFinder = ({ store, signUp }: Pick<ProvisionerDeps, 'sto
     },
   }
 }
+
+/** A berth, or a name: a tenant that was found with its berth is known by hash only until it comes. */
+const lacks = ({ tenant, berth }: Found, who: TenantReference): boolean =>
+  tenant.state === 'active' && (berth === null || (tenant.externalId === null && typeof who !== 'string'))

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { BerthError } from '../domain/errors.ts'
 import type { BerthId, TenantId } from '../domain/ids.ts'
 import type { DatabaseTraits } from './database.ts'
+import { oneMoreDue } from './owner-records.ts'
 import type { BerthRow, Tables } from './tables.ts'
 
 /** Any constant pair does; it only must be the same in every Berth process on one database. */
@@ -45,6 +46,7 @@ export const insertBerth = async (db: Kysely<Tables>, berth: NewBerth): Promise<
       next_attempt_at: 0,
       lease_until: 0,
       keep_files: 0,
+      owner_due: berth.tenantId === null ? 0 : 1,
     })
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -79,7 +81,7 @@ const claimSpare = async (
   if (spare === undefined) return undefined
   return db
     .updateTable('berths')
-    .set({ tenant_id: claim.tenantId, claimed_at: claim.now.getTime() })
+    .set({ tenant_id: claim.tenantId, claimed_at: claim.now.getTime(), ...oneMoreDue })
     .where('id', '=', spare.id)
     .returningAll()
     .executeTakeFirstOrThrow()

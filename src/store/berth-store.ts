@@ -6,6 +6,7 @@ import { countLivingBerths, insertBerth, lockBerthCount } from './berth-claim.ts
 import { leaseBerths, renewBerths, settleBerth } from './berth-work.ts'
 import { parseCursor, toPage } from './cursor.ts'
 import type { Database } from './database.ts'
+import { oneMoreDue } from './owner-records.ts'
 import { parseBerth } from './rows.ts'
 import type { BerthRow, Tables } from './tables.ts'
 import { findLivingBerth } from './tenant-rows.ts'
@@ -101,7 +102,12 @@ const setState = (
     if (from.length === 0) return false
     const moved = await db
       .updateTable('berths')
-      .set({ state: to, attempts: 0, next_attempt_at: 0, ...(to === 'provisioning' ? { ready_at: null } : {}) })
+      .set({
+        state: to,
+        attempts: 0,
+        next_attempt_at: 0,
+        ...(to === 'provisioning' ? { ready_at: null, ...oneMoreDue } : {}),
+      })
       .where('id', '=', berthId)
       .where('state', 'in', from)
       .returning('id')

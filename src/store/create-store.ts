@@ -4,6 +4,7 @@ import type { Store } from '../domain/ports/store.ts'
 import { createBerthStore } from './berth-store.ts'
 import type { Database } from './database.ts'
 import { createKeyStore } from './key-store.ts'
+import { createOwnerStore } from './owner-store.ts'
 import { createRunStore } from './run-store.ts'
 import { createTenantStore } from './tenant-store.ts'
 
@@ -25,6 +26,7 @@ const ping = async (database: Database, signal: AbortSignal): Promise<void> => {
 export const createStore = (database: Database, dispose: () => Promise<void>): Store => ({
   tenants: createTenantStore(database),
   berths: createBerthStore(database),
+  owners: createOwnerStore(database),
   runs: createRunStore(database),
   keys: createKeyStore(database),
   ping: ({ signal }) => ping(database, signal),

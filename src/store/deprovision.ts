@@ -3,11 +3,12 @@ import { BerthError } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { BerthReport, DeprovisionedTenant, TenantStore } from '../domain/ports/store.ts'
 import type { Receipt, Tenant } from '../domain/tenant.ts'
-import type { Database } from './database.ts'
+import type { Database, DatabaseTraits } from './database.ts'
 import { eventKeyOf } from './hashes.ts'
 import { recordEvent } from './hook-events.ts'
 import { parseTenant } from './rows.ts'
 import type { Tables, TenantRow } from './tables.ts'
+import { lockTenantRow } from './tenant-move.ts'
 import { lockTenant } from './tenant-rows.ts'
 
 type DeletionOptions = Parameters<TenantStore['requestDeletion']>[0]
@@ -48,17 +49,28 @@ const markTenant = (db: Kysely<Tables>, tenantId: TenantId): Promise<TenantRow> 
 
 export const requestDeletion = (database: Database, options: DeletionOptions): Promise<Tenant> =>
   database.write(async (db) => {
-    const { row } = await lockTenant(db, database.traits, { ...options, state: 'deleted' })
     const { event, externalId, now } = options
+    if (typeof externalId === 'string') return markAll(db, await lockById(db, database.traits, externalId))
+    const { row } = await lockTenant(db, database.traits, { ...options, externalId, state: 'deleted' })
     if (event !== null && row.state !== 'deleted') {
       const key = eventKeyOf('deletion', externalId.project, event.id)
       await recordEvent(db, { key, tenantId: row.id, now })
     }
-    if (row.state === 'deleted') return parseTenant(row)
-    await markBerths(db, row.id)
-    await cancelRuns(db, row.id)
-    return parseTenant(await markTenant(db, row.id))
+    return markAll(db, row)
   })
+
+const markAll = async (db: Kysely<Tables>, row: TenantRow): Promise<Tenant> => {
+  if (row.state === 'deleted') return parseTenant(row)
+  await markBerths(db, row.id)
+  await cancelRuns(db, row.id)
+  return parseTenant(await markTenant(db, row.id))
+}
+
+const lockById = async (db: Kysely<Tables>, traits: DatabaseTraits, tenantId: TenantId): Promise<TenantRow> => {
+  const row = await lockTenantRow(db, traits, tenantId)
+  if (row === undefined) throw new BerthError('not_found', 'there is no tenant of that id')
+  return row
+}
 
 const parseReport = (report: string | null): BerthReport =>
   report === null ? { deleted: [], verifiedAbsent: [] } : (JSON.parse(report) as BerthReport)

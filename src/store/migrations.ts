@@ -135,4 +135,13 @@ export const migrations: readonly Migration[] = [
       `create index berths_by_move on berths (moving_of)`,
     ],
   },
+  {
+    version: 4,
+    name: 'berths say whose they are',
+    statements: [
+      `alter table berths add column owner_due integer not null default 0`,
+      `update berths set owner_due = 1 where tenant_id is not null and state <> 'deleted'`,
+      `create index berths_owner_due on berths (id) where owner_due > 0`,
+    ],
+  },
 ]

@@ -43,6 +43,8 @@ export interface BerthRow {
   moving_of: TenantId | null
   /** 1 when files that are found in it keep it from being destroyed. */
   keep_files: number
+  /** Changes of the owner that the record beside the berth's files does not tell yet. */
+  owner_due: number
 }
 
 export interface RunRow {

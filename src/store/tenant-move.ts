@@ -5,6 +5,7 @@ import type { TenantStore } from '../domain/ports/store.ts'
 import type { Berth } from '../domain/tenant.ts'
 import { countLivingBerths, insertBerth, lockBerthCount } from './berth-claim.ts'
 import type { Database, DatabaseTraits } from './database.ts'
+import { oneMoreDue } from './owner-records.ts'
 import { parseBerth } from './rows.ts'
 import type { BerthRow, Tables, TenantRow } from './tables.ts'
 import { findLivingBerth } from './tenant-rows.ts'
@@ -13,7 +14,7 @@ type MoveOptions = Parameters<TenantStore['beginMove']>[0]
 
 const conflict = (detail: string): BerthError => new BerthError('conflict', detail)
 
-const lockTenantRow = (
+export const lockTenantRow = (
   db: Kysely<Tables>,
   traits: DatabaseTraits,
   tenantId: TenantId,
@@ -122,13 +123,14 @@ export const switchBerths = async (
       state: 'deprovisioning',
       attempts: 0,
       next_attempt_at: retireAt,
+      ...oneMoreDue,
     })
     .where('tenant_id', '=', tenantId)
     .where('state', '<>', 'deleted')
     .execute()
   await db
     .updateTable('berths')
-    .set({ tenant_id: tenantId, claimed_at: claimedAt, keep_files: 0 })
+    .set({ tenant_id: tenantId, claimed_at: claimedAt, keep_files: 0, ...oneMoreDue })
     .where('id', '=', berthId)
     .execute()
 }

@@ -4,6 +4,7 @@ import type { Tenant, TenantState } from '../domain/tenant.ts'
 import { parseCursor, toPage } from './cursor.ts'
 import type { Database } from './database.ts'
 import { finishDeprovision, listDeprovisioned, requestDeletion } from './deprovision.ts'
+import { setOwnerDue } from './owner-records.ts'
 import { parseTenant } from './rows.ts'
 import { signUp } from './sign-up.ts'
 import type { TenantRow } from './tables.ts'
@@ -40,17 +41,17 @@ const statesOf = (database: Database, tenantIds: readonly TenantId[]): Promise<R
   })
 
 const setSuspended = (database: Database, tenantId: TenantId, suspended: boolean): Promise<Tenant | null> =>
-  database.write(async (db) =>
-    parseOrNull(
-      await db
-        .updateTable('tenants')
-        .set({ state: suspended ? 'suspended' : 'active' })
-        .where('id', '=', tenantId)
-        .where('state', 'in', ['active', 'suspended'])
-        .returningAll()
-        .executeTakeFirst(),
-    ),
-  )
+  database.write(async (db) => {
+    const tenant = await db
+      .updateTable('tenants')
+      .set({ state: suspended ? 'suspended' : 'active' })
+      .where('id', '=', tenantId)
+      .where('state', 'in', ['active', 'suspended'])
+      .returningAll()
+      .executeTakeFirst()
+    if (tenant !== undefined) await setOwnerDue(db, tenantId)
+    return parseOrNull(tenant)
+  })
 
 export const createTenantStore = (database: Database): TenantStore => ({
   signUp: (options) => signUp(database, options),

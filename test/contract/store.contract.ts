@@ -3,6 +3,7 @@ import type { ServiceKey } from '../../src/domain/ports/store.ts'
 import { describeBerths } from './store-berths.contract.ts'
 import { describeDeletion } from './store-deletion.contract.ts'
 import { describeMoves } from './store-moves.contract.ts'
+import { describeOwners } from './store-owners.contract.ts'
 import { describeRuns } from './store-runs.contract.ts'
 import { at, hasCode, ids, signUp, type StoreHarness } from './store-site.ts'
 import { describeTenants } from './store-tenants.contract.ts'
@@ -95,6 +96,9 @@ export const describeStore = (harness: StoreHarness): void => {
     describeBerths(harness)
     describe('moves', () => {
       describeMoves(harness)
+    })
+    describe('owners', () => {
+      describeOwners(harness)
     })
     describeRuns(harness)
     describe('service keys', () => {

@@ -128,7 +128,14 @@ const createSlowProvisioner = ({ store, folders, log }: ProvisioningSite, afterF
   const berths = { ...store.berths, findByTenant }
   const fleet = { selfTest: () => Promise.reject(new Error('nothing is made here')) }
   return createProvisioner(
-    { store: { tenants: store.tenants, berths }, clock, ids, events: log, berths: folders, fleet },
+    {
+      store: { tenants: store.tenants, owners: store.owners, berths },
+      clock,
+      ids,
+      events: log,
+      berths: folders,
+      fleet,
+    },
     { pickCell: async () => 'home', spares: 0, maxBerths: 1000, lookupTtlMs: 3_600_000 },
   )
 }

@@ -106,6 +106,7 @@ export const openProvisioningSite = async (
 
 const withFaults = (berths: Berths, fault: Fault): Berths => ({
   backend: berths.backend,
+  owners: berths.owners,
   create: async (berthId, options) => {
     await fault('create', berthId)
     await berths.create(berthId, options)

@@ -1,6 +1,7 @@
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { BerthResources, Berths } from '../../domain/ports/berths.ts'
+import { createMarkOwners } from './mark-owners.ts'
 import { hasMark, markedBerths, putMark, removeMark } from './marks.ts'
 import { readSharedFunction } from './shared-fleet.ts'
 import { sharedNameOf } from './shared-function.ts'
@@ -12,12 +13,14 @@ import { sharedNameOf } from './shared-function.ts'
  */
 export const createMarkedBerths = (cell: Cell): Berths => ({
   backend: 'lambda-shared',
+  owners: createMarkOwners(cell),
 
   async create(berthId, { signal, waiting = false }) {
     signal.throwIfAborted()
     const view = await readSharedFunction(cell, { priority: waiting ? 'waiting' : 'signUp', signal })
     if (view === null) throw notDeployed(cell)
-    await putMark(cell, berthId, signal)
+    // A new mark would no longer say whose the berth is.
+    if (!(await hasMark(cell, berthId, signal))) await putMark(cell, berthId, signal)
   },
 
   async find(berthId, { signal }): Promise<BerthResources | null> {
@@ -35,7 +38,8 @@ export const createMarkedBerths = (cell: Cell): Berths => ({
   },
 
   async *list({ signal }) {
-    for await (const berthId of markedBerths(cell, signal)) yield { berthId, partial: false }
+    for await (const berthId of markedBerths(cell, signal))
+      yield { berthId, partial: false, backend: 'lambda-shared', cell: cell.name }
   },
 
   // One role and one function serve all, so there is nothing to take from one tenant: refusing the runs is all there is.

@@ -11,10 +11,12 @@ import { s3Call, s3Find } from '../lambda/s3-call.ts'
 
 const PREFIX = 'shared/'
 
-/** An empty object that says that the berth exists; the shared function itself knows nothing of its tenants. */
+export const markKeyOf = (berthId: BerthId): string => `${PREFIX}${berthIdSchema.parse(berthId)}`
+
+/** An object that says that the berth exists, and whose it is; the shared function itself knows nothing of its tenants. */
 const markOf = (cell: Cell, berthId: BerthId) => ({
   Bucket: cell.foundation.bucket,
-  Key: `${PREFIX}${berthIdSchema.parse(berthId)}`,
+  Key: markKeyOf(berthId),
 })
 
 export const putMark = (cell: Cell, berthId: BerthId, signal: AbortSignal): Promise<unknown> =>

@@ -20,6 +20,8 @@ export const logGroupOf = (deployment: string, berthId: BerthId): string => `/${
 /** Prefixes end in "/": without it one berth's prefix could be the beginning of another's. */
 export const BERTHS_PREFIX = 'berths/'
 export const prefixOf = (berthId: BerthId): string => `${BERTHS_PREFIX}${berthId}/`
+/** Beside what the role may list by name but neither read nor write. */
+export const ownerKeyOf = (berthId: BerthId): string => `${prefixOf(berthId)}owner.json`
 export const filesPrefixOf = (berthId: BerthId): string => `${prefixOf(berthId)}files/`
 export const runsPrefixOf = (berthId: BerthId): string => `${prefixOf(berthId)}runs/`
 export const runPrefixOf = (berthId: BerthId, runId: RunId): string => `${runsPrefixOf(berthId)}${runId}/`

@@ -9,6 +9,7 @@ import { isLogGroupThere, isRoleThere, lookAtFunction } from './berth-parts.ts'
 import { resumeBerth, standingOf, suspendBerth } from './berth-standing.ts'
 import { createBerth } from './create-berth.ts'
 import { destroyBerth, hasObjects } from './destroy-berth.ts'
+import { createS3Owners } from './s3-owners.ts'
 import { createStackCalls } from './stack-calls.ts'
 import type { Asked } from './stack-reads.ts'
 import type { StackParts } from './stack-removal.ts'
@@ -51,12 +52,14 @@ export const createStackBerths = (deps: StackBerthsDeps, options: StackBerthsOpt
   const parts = { ...deps, calls, watch }
   return {
     backend: 'lambda',
+    owners: createS3Owners(cell),
     create: async (berthId, { signal, waiting = false }) =>
       createBerth(parts, berthId, ask(signal, waiting ? 'waiting' : 'signUp')),
     find: async (berthId, { signal }) => findBerth(parts, berthId, ask(signal, 'signUp')),
     destroy: async (berthId, { signal }) => destroyBerth(parts, berthId, ask(signal, 'signUp')),
     async *list({ signal }) {
-      yield* listBerths(cell, calls, ask(signal, 'rollout'))
+      for await (const found of listBerths(cell, calls, ask(signal, 'rollout')))
+        yield { ...found, backend: 'lambda', cell: cell.name }
     },
     // An operator who suspends waits for it, and every second counts.
     suspend: async (berthId, { signal }) => suspendBerth(parts, berthId, ask(signal, 'waiting')),

@@ -5,6 +5,7 @@ import { type BerthId, berthIdSchema } from '../../domain/ids.ts'
 import type { BerthResources, Berths, DestroyReport } from '../../domain/ports/berths.ts'
 import { hasCode } from './beneath.ts'
 import { syncFolder, writeDurably } from './durable.ts'
+import { createFolderOwners } from './folder-owners.ts'
 import type { Layout } from './layout.ts'
 
 const exists = (path: string): Promise<boolean> =>
@@ -82,6 +83,7 @@ const isBerthId = (name: string): name is BerthId => berthIdSchema.safeParse(nam
 /** Berths as folders: `berths/<id>/{files,runs}` and a marker, written last. */
 export const createBerthFolders = (layout: Layout): Berths => ({
   backend: 'local',
+  owners: createFolderOwners(layout),
 
   async create(berthId, { signal }) {
     signal.throwIfAborted()
@@ -110,7 +112,7 @@ export const createBerthFolders = (layout: Layout): Berths => ({
     for (const berthId of ids) {
       signal.throwIfAborted()
       const found = await findFolders(layout, berthId)
-      if (found !== null) yield found
+      if (found !== null) yield { ...found, backend: 'local', cell: 'local' }
     }
   },
 

@@ -17,6 +17,8 @@ export interface Layout {
   berth(berthId: BerthId): string
   /** Written last by `create`: a berth without it is partial. */
   marker(berthId: BerthId): string
+  /** Whose the berth is; see `folder-owners.ts`. */
+  owner(berthId: BerthId): string
   files(berthId: BerthId): string
   runs(berthId: BerthId): string
   run(berthId: BerthId, runId: string): string
@@ -82,6 +84,7 @@ export const openLayout = async (dataDir: string, visible: readonly string[]): P
     ...folders,
     berth,
     marker: (berthId) => `${berth(berthId)}/berth.json`,
+    owner: (berthId) => `${berth(berthId)}/owner.json`,
     files: (berthId) => `${berth(berthId)}/files`,
     runs: (berthId) => `${berth(berthId)}/runs`,
     run: (berthId, runId) => `${berth(berthId)}/runs/${checkedRun(runId)}`,

@@ -1,9 +1,16 @@
 import type { BerthId } from '../ids.ts'
+import type { BerthOwners } from './berth-owners.ts'
 
 export interface BerthResources {
   readonly berthId: BerthId
   /** Present but incomplete, for example after a crash in the middle of `create` or `destroy`. */
   readonly partial: boolean
+}
+
+export interface ListedBerth extends BerthResources {
+  /** As rows name them. */
+  readonly backend: string
+  readonly cell: string
 }
 
 export interface DestroyReport {
@@ -24,6 +31,7 @@ export interface Berths {
   readonly backend: string
   /** Backends between which tenants can be moved here, `backend` among them. @default none */
   readonly movesTo?: readonly string[]
+  readonly owners: BerthOwners
   /**
    * Makes what is missing of the berth. `waiting` says that a user waits for it, so that it goes before what nobody waits for.
    * @throws {BerthError} backend_unavailable, provisioning_failed
@@ -33,7 +41,7 @@ export interface Berths {
   /** Deletes everything the berth has, then looks for it again. @throws {BerthError} backend_unavailable */
   destroy(berthId: BerthId, options: { signal: AbortSignal }): Promise<DestroyReport>
   /** Every berth that has resources here, whether or not the store knows it. */
-  list(options: { signal: AbortSignal }): AsyncIterable<BerthResources>
+  list(options: { signal: AbortSignal }): AsyncIterable<ListedBerth>
   /**
    * Takes away what the berth's code could still use after its runs are refused: the function's right to start, credentials that it has
    * been given. Nothing to do where there are none. @throws {BerthError} backend_unavailable

@@ -1,11 +1,13 @@
 import type { BerthId, KeyId, RunId, TenantId } from '../ids.ts'
 import type { Run, RunRequest, RunStatus } from '../run.ts'
+import type { OwnerStore } from './owner-store.ts'
 import type { Berth, BerthState, ExternalId, Receipt, Tenant, TenantState } from '../tenant.ts'
 
 /** Everything Berth must remember. One object per concern; every method is one transaction. */
 export interface Store extends AsyncDisposable {
   readonly tenants: TenantStore
   readonly berths: BerthStore
+  readonly owners: OwnerStore
   readonly runs: RunStore
   readonly keys: KeyStore
   /** Resolves when the database answers. @throws {BerthError} store_unavailable */
@@ -62,10 +64,11 @@ export interface TenantStore {
   }): Promise<SignUp>
   /**
    * Marks the tenant and its berths for deprovisioning. An unknown external id leaves a tombstone, since `user.deleted`
-   * may come before a late `user.created`. Idempotent.
+   * may come before a late `user.created`. Idempotent. @throws {BerthError} not_found for a tenant id that nobody has
    */
   requestDeletion(options: {
-    externalId: ExternalId
+    /** Or the tenant's own id: one that was found with its berth is known by hash only until it comes again. */
+    externalId: ExternalId | TenantId
     event: HookEvent | null
     newTenantId: TenantId
     now: Date

@@ -21,8 +21,8 @@ const reconcile = ({ provisioner }: HttpDeps): Operation => ({
   answers: { 200: { description: 'What differs and what was done.', schema: reconcileReportWire } },
   errors: ['invalid_request', 'malformed_json', 'backend_unavailable'],
   async handle({ request, response, signal }) {
-    const { apply } = parseInput(reconcileRequestWire, await readJson(request, BODY), { where: 'body' })
-    sendJson(response, 200, await provisioner.reconcile({ apply, signal }))
+    const asked = parseInput(reconcileRequestWire, await readJson(request, BODY), { where: 'body' })
+    sendJson(response, 200, await provisioner.reconcile({ ...asked, signal }))
   },
 })
 

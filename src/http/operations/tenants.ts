@@ -164,7 +164,7 @@ const deleteTenant = (deps: HttpDeps): Operation => ({
   errors: ['not_found'],
   async handle(context) {
     const { tenant } = await findById(deps, tenantIdOf(context))
-    const asked = tenant.externalId === null ? tenant : await deps.provisioner.requestDeletion(tenant.externalId, null)
+    const asked = await deps.provisioner.requestDeletion(tenant.id, null)
     context.response.setHeader('Location', `/v1/tenants/${tenant.id}/receipt`)
     sendJson(context.response, 202, await viewWithBerth(deps, asked))
   },
