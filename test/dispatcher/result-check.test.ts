@@ -90,3 +90,11 @@ test('the number of checks is bounded: exactly at the bound passes, one value ov
     'result_too_large resultSchema has 2 rules, so it can check a result of at most 50000 values',
   )
 })
+
+test('long names count like long texts: the checker writes each anew for every rule', () => {
+  const schema: JsonSchema = { allOf: Array.from({ length: 400 }, () => ({ propertyNames: { maxLength: 1 } })) }
+  const named = (characters: number) => main({ ['"'.repeat(characters)]: 1 })
+
+  expect(failureOf(named(100), schema)).toContain('result_mismatch')
+  expect(failureOf(named(125_000), schema)).toContain('result_too_large')
+})
