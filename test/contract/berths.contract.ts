@@ -4,6 +4,7 @@ import type { BerthId } from '../../src/domain/ids.ts'
 import type { Berths } from '../../src/domain/ports/berths.ts'
 import type { Ids } from '../../src/domain/ports/ids.ts'
 import type { TenantFiles } from '../../src/domain/ports/tenant-files.ts'
+import { ownerOf } from '../support/owner-of.ts'
 import { bodyOf, collect, quiet } from './content.ts'
 
 export interface BerthsSubject extends AsyncDisposable {
@@ -142,6 +143,38 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       await subject.berths.resume(berthId, { signal })
 
       expect(await subject.berths.find(berthId, { signal })).toBeNull()
+    })
+
+    test('a new berth is nobody’s, and what lies with it tells whose it is from then on', async () => {
+      const berthId = subject.ids.berthId()
+      await subject.berths.create(berthId, { signal })
+      const owner = ownerOf(berthId)
+      const trace = () => subject.berths.owners.trace(berthId, { signal })
+
+      expect(await trace()).toEqual({ kind: 'unclaimed', holdsFiles: false })
+      await subject.berths.owners.record(owner, { signal })
+      expect(await trace()).toEqual({ kind: 'owned', owner, holdsFiles: false })
+      await subject.berths.create(berthId, { signal })
+      await subject.berths.owners.record({ ...owner, state: 'suspended' }, { signal })
+      expect(await trace()).toEqual({ kind: 'owned', owner: { ...owner, state: 'suspended' }, holdsFiles: false })
+      expect(await subject.berths.find(berthId, { signal })).toEqual({ berthId, partial: false })
+      expect(await collect(subject.berths.list({ signal }))).toContainEqual(
+        expect.objectContaining({ berthId, backend: expect.any(String), cell: expect.any(String) }),
+      )
+      await subject.berths.destroy(berthId, { signal })
+      expect(await trace()).toEqual({ kind: 'unclaimed', holdsFiles: false })
+      expect(await listed()).not.toContain(berthId)
+    })
+
+    test('files in a berth are seen with and without a record of whose they are', async (context) => {
+      context.skip(!can().files, NO_FILES)
+      const berthId = subject.ids.berthId()
+      await subject.berths.create(berthId, { signal })
+      await putFile(berthId)
+
+      expect(await subject.berths.owners.trace(berthId, { signal })).toEqual({ kind: 'unclaimed', holdsFiles: true })
+      await subject.berths.owners.record(ownerOf(berthId), { signal })
+      expect(await subject.berths.owners.trace(berthId, { signal })).toMatchObject({ kind: 'owned', holdsFiles: true })
     })
 
     test('an aborted signal stops every method with its reason', async () => {

@@ -1,4 +1,4 @@
-import { logGroupOf, nameOf, prefixOf } from '../../src/backends/lambda/names.ts'
+import { logGroupOf, nameOf, ownerKeyOf, prefixOf } from '../../src/backends/lambda/names.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import { arn } from './cell.ts'
 import type { Request } from './simulate.ts'
@@ -80,6 +80,8 @@ export const excessesOf = (id: BerthId): readonly Request[] => {
     request('write an own file', 's3:PutObject', arn.object(`${own}files/sales.csv`)),
     request('read an own run', 's3:GetObject', arn.object(`${own}runs/r1/plot.png`)),
     request('write beside the runs', 's3:PutObject', arn.object(`${own}a`)),
+    request('read whose the berth is', 's3:GetObject', arn.object(ownerKeyOf(id))),
+    request('say whose the berth is', 's3:PutObject', arn.object(ownerKeyOf(id))),
     request('delete an own file', 's3:DeleteObject', arn.object(`${own}files/sales.csv`)),
     request('delete an own artifact', 's3:DeleteObject', arn.object(`${own}runs/r1/plot.png`)),
     request('read an own version', 's3:GetObjectVersion', arn.object(`${own}files/sales.csv`)),

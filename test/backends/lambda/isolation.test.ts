@@ -21,6 +21,8 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filesPrefixOf, nameOf, rolePathOf } from '../../../src/backends/lambda/names.ts'
 import type { BerthId } from '../../../src/domain/ids.ts'
+import { quiet } from '../../contract/content.ts'
+import { ownerOf } from '../../support/owner-of.ts'
 import { type CellSite, openCellSite } from './cell-site.ts'
 
 /** What an attempt ended with: its answer's beginning, or the name of the refusal. */
@@ -84,6 +86,7 @@ const openMatrix = async (isEnforcing: boolean): Promise<Matrix> => {
   const site = await openCellSite({ isEnforcing })
   const [berthId, otherId] = [await site.makeBerth(), await site.makeBerth()]
   const role = await openRole(site, berthId, otherId)
+  for (const id of [berthId, otherId]) await site.berths.owners.record(ownerOf(id), { signal: quiet() })
   for (const [Key, Body] of [
     [role.own, 'mine'],
     [role.other, 'theirs'],
@@ -150,6 +153,12 @@ const forbidden: Readonly<Record<string, Attempt>> = {
     await s3.send(new UploadPartCopyCommand({ ...upload, UploadId, PartNumber: 1, CopySource: `${bucket}/${other}` }))
   },
   "read another's file by a signed URL": (role) => signedGet(role, role.other),
+  'read whose its berth is': ({ s3, bucket, ownPrefix }) =>
+    s3.send(new GetObjectCommand({ Bucket: bucket, Key: ownPrefix.replace('/files/', '/owner.json') })),
+  "read whose another's berth is": ({ s3, bucket, otherPrefix }) =>
+    s3.send(new GetObjectCommand({ Bucket: bucket, Key: otherPrefix.replace('/files/', '/owner.json') })),
+  'say itself whose its berth is': ({ s3, bucket, ownPrefix }) =>
+    s3.send(new PutObjectCommand({ Bucket: bucket, Key: ownPrefix.replace('/files/', '/owner.json'), Body: 'x' })),
   "read the bucket's policy": ({ s3, bucket }) => s3.send(new GetBucketPolicyCommand({ Bucket: bucket })),
   'list the buckets of the account': ({ s3 }) => s3.send(new ListBucketsCommand()),
   "invoke another's function": ({ lambda, otherName }) => lambda.send(new InvokeCommand({ FunctionName: otherName })),

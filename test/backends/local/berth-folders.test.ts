@@ -1,9 +1,10 @@
-import { mkdir, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openLayout } from '../../../src/backends/local/layout.ts'
 import { sweepFolder } from '../../../src/backends/local/folder-walk.ts'
 import { collect, quiet } from '../../contract/content.ts'
+import { ownerOf } from '../../support/owner-of.ts'
 import { makeFolder, makeFolders } from './subject.ts'
 
 const signal = quiet()
@@ -31,6 +32,21 @@ describe('folders of berths', () => {
     expect(report.deleted[0]).toEqual({ kind: 'folder', name: berthId, count: 1 })
     expect(await folders.berths.find(berthId, { signal })).toBeNull()
     expect(await readdir(folders.layout.trash)).toEqual([])
+  })
+
+  test('a record of another berth, or of nobody’s making, makes no owner', async () => {
+    await using folders = await makeFolders()
+    const [berthId, other] = [folders.ids.berthId(), folders.ids.berthId()]
+    for (const id of [berthId, other]) await folders.berths.create(id, { signal })
+    await folders.berths.owners.record(ownerOf(other), { signal })
+    const trace = () => folders.berths.owners.trace(berthId, { signal })
+
+    await copyFile(folders.layout.owner(other), folders.layout.owner(berthId))
+    expect((await trace()).kind).toBe('illegible')
+    await writeFile(folders.layout.owner(berthId), '{"format":1,')
+    expect((await trace()).kind).toBe('illegible')
+    await folders.berths.owners.record(ownerOf(berthId), { signal })
+    expect((await trace()).kind).toBe('owned')
   })
 
   test('what is no berth is not listed', async () => {
