@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBerthFolders } from '../../src/backends/local/berth-folders.ts'
+import { createFolderFiles } from '../../src/backends/local/folder-files.ts'
 import { openLayout } from '../../src/backends/local/layout.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import type { Berths } from '../../src/domain/ports/berths.ts'
 import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { Fleet, SelfTestReport } from '../../src/domain/ports/fleet.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
+import type { TenantFiles } from '../../src/domain/ports/tenant-files.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
 import { createProvisioner, type Provisioner, type ProvisionerOptions } from '../../src/provisioner/provisioner.ts'
@@ -28,6 +30,8 @@ export interface ProvisioningSite extends AsyncDisposable {
   readonly store: Store
   /** The real folders, without faults. */
   readonly folders: Berths
+  /** Files in the folders. */
+  readonly files: TenantFiles
   /** Where the site's berths are, without faults: the folders unless others were given. */
   readonly berths: Berths
   readonly log: EventLog
@@ -62,7 +66,9 @@ export const openProvisioningSite = async (
   } = options
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'berth-provisioner-')))
   const store = await openSqliteStore({ dataDir, clock })
-  const folders = createBerthFolders(await openLayout(join(dataDir, 'folders'), []))
+  const layout = await openLayout(join(dataDir, 'folders'), [])
+  const folders = createBerthFolders(layout)
+  const files = createFolderFiles(layout)
   const berths = others ?? folders
   const log = createEventLog()
   const provisioner = createProvisioner(
@@ -72,6 +78,7 @@ export const openProvisioningSite = async (
       ids,
       events: log,
       berths: withFaults(over(berths), fault),
+      ...(others === undefined ? { files } : {}),
       fleet: createSelfTest(berths, fault),
     },
     {
@@ -101,7 +108,7 @@ export const openProvisioningSite = async (
     await store[Symbol.asyncDispose]()
     if (given === undefined) await rm(dataDir, { recursive: true, maxRetries: 5 })
   }
-  return { store, folders, berths, log, provisioner, work, [Symbol.asyncDispose]: close }
+  return { store, folders, files, berths, log, provisioner, work, [Symbol.asyncDispose]: close }
 }
 
 const withFaults = (berths: Berths, fault: Fault): Berths => ({
