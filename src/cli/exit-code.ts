@@ -1,11 +1,13 @@
 import { type BerthError, type ErrorCode, errorTable, isBerthError } from '../domain/errors.ts'
 import type { Run } from '../domain/run.ts'
 
-/** What the exit codes of `berth` mean; above 2 they are those of sysexits.h. */
+/** What the exit codes of `berth` mean; above 4 they are those of sysexits.h. */
 export const exitCodes = {
   ok: 0,
   runFailed: 1,
   callerFault: 2,
+  stopped: 3,
+  rolledBack: 4,
   unavailable: 69,
   bug: 70,
   retryable: 75,
@@ -17,6 +19,8 @@ export const exitCodeHelp = `Exit codes:
   0   it worked
   1   the run did not succeed (the code raised, a limit was reached, it was canceled)
   2   the request is at fault: an option, a file, a right that is missing
+  3   a rollout stopped: a wave was not well, somebody paused it, another image is wanted
+  4   a rollout was rolled back
   69  no server answers, or it cannot serve
   70  a bug in Berth
   75  not now: the same command may work later (429, 503)

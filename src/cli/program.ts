@@ -8,6 +8,7 @@ import { filesCommands } from './commands/files.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommands } from './commands/keys.ts'
 import { reconcileCommand } from './commands/reconcile.ts'
+import { rolloutCommands } from './commands/rollout.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommands } from './commands/runs.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -16,7 +17,7 @@ import { upgradeCommand } from './commands/upgrade.ts'
 import { exitCodeHelp } from './exit-code.ts'
 
 const single: readonly CommandSpec[] = [serveCommand, runCommand]
-const groups = [filesCommands, runsCommands, tenantsCommands, keysCommands]
+const groups = [filesCommands, runsCommands, tenantsCommands, keysCommands, rolloutCommands]
 const last: readonly CommandSpec[] = [reconcileCommand, doctorCommand, initCommand, upgradeCommand, destroyCommand]
 
 /** The whole command line. `onExit` gets the exit code of the command that was run. */

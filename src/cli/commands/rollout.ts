@@ -1,0 +1,273 @@
+import { berthIdSchema } from '../../domain/ids.ts'
+import type { Events } from '../../domain/ports/events.ts'
+import type { CellRollout, RolloutOutcome, RolloutStatus, StartOptions } from '../../main/deployment/open-rollout.ts'
+import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
+import { exitCodes } from '../exit-code.ts'
+import { writeJobSummary } from '../job-summary.ts'
+import { placeOf, placeOptions } from '../place-flags.ts'
+import { createRolloutView } from '../rollout-view.ts'
+import type { Terminal } from '../terminal.ts'
+import { visible } from '../visible.ts'
+
+const quiet: Events = { emit: () => undefined }
+
+/** One cell, and what AWS says of it. */
+const withCell = async <T>(
+  { flags, signal }: CommandContext,
+  events: Events,
+  work: (rollout: CellRollout) => Promise<T>,
+): Promise<T> => {
+  const [{ openDeployment }, { openRollout }] = await Promise.all([
+    import('../../main/deployment/deployment.ts'),
+    import('../../main/deployment/open-rollout.ts'),
+  ])
+  using deployment = openDeployment(placeOf(flags, process.env))
+  return work(await openRollout(deployment, { events, signal }))
+}
+
+const endings: Readonly<Record<RolloutOutcome['state'], number>> = {
+  planning: exitCodes.bug,
+  updating: exitCodes.bug,
+  checking: exitCodes.bug,
+  sweeping: exitCodes.bug,
+  rolling_back: exitCodes.bug,
+  planned: exitCodes.ok,
+  done: exitCodes.ok,
+  some_failed: exitCodes.runFailed,
+  held: exitCodes.stopped,
+  superseded: exitCodes.stopped,
+  halted: exitCodes.stopped,
+  rolled_back: exitCodes.rolledBack,
+}
+
+/** Shows a rollout while it goes on, then tells how it ended, here and below the job of a workflow. */
+const follow = async (
+  context: CommandContext,
+  work: (rollout: CellRollout) => Promise<RolloutOutcome>,
+): Promise<number> => {
+  const { terminal, flags } = context
+  const progress = terminal.progress('reading the fleet')
+  let limit = 0
+  const live = process.stderr.isTTY
+  const view = createRolloutView({ progress, live, limitPerSecond: () => limit, nowMs: () => performance.now() })
+  try {
+    const report = await withCell(context, view, (rollout) => {
+      limit = rollout.limitPerSecond
+      return work(rollout)
+    })
+    progress.stop()
+    const { region, deployment } = placeOf(flags, process.env)
+    await writeJobSummary(report, `${deployment} in ${region}`, process.env)
+    terminal.answer(report, () => linesOf(report, terminal))
+    return endings[report.state]
+  } finally {
+    progress.stop()
+  }
+}
+
+const linesOf = ({ state, reason, ...report }: RolloutOutcome, terminal: Terminal): readonly string[] => [
+  `${state.replaceAll('_', ' ')}: version ${report.target.version}, ${report.updated} updated of ${report.berths} berths`,
+  ...(reason === null ? [] : [visible(reason)]),
+  ...(state === 'planned' ? report.waves.map(({ name, berths }) => `  ${name}: ${berths}`) : []),
+  ...imageLines(Object.entries(report.images), terminal),
+  ...[...report.failed, ...report.pinned].map(({ berthId, reason }) => `${berthId}: ${visible(reason)}`),
+  ...(nextSteps[state] === undefined ? [] : [nextSteps[state]]),
+]
+
+const nextSteps: Partial<Record<RolloutOutcome['state'], string>> = {
+  halted: 'mend it and start with the next image, or: berth rollout rollback',
+  held: 'go on with: berth rollout resume',
+  some_failed: 'start it again when the reasons are mended, or pin those berths',
+}
+
+const imageLines = (images: readonly (readonly [string, number])[], terminal: Terminal): readonly string[] =>
+  terminal.table(
+    [{ title: 'IMAGE' }, { title: 'BERTHS', align: 'right' }],
+    images.map(([image, berths]) => [visible(image), String(berths)]),
+  )
+
+const goingOptions = [
+  ...placeOptions,
+  ['--roll-back', 'go back at once when a wave is not well; without it the rollout halts'],
+  ['--watch-seconds <number>', 'how long to wait after the canaries and after the ring before the check (default 0)'],
+  ['--settle-seconds <number>', 'how long the creation of a berth may take, before the last listing (default 90)'],
+] as const
+
+const goingOf = ({ flags }: CommandContext): Omit<StartOptions, 'target' | 'scope' | 'dryRun'> => {
+  const watch = numberFlag(flags, 'watchSeconds', '--watch-seconds')
+  return {
+    onUnhealthy: flags['rollBack'] === true ? 'roll_back' : 'halt',
+    settings: { ...(watch !== undefined && { watchMs: watch * 1000 }), ...settleOf(flags) },
+  }
+}
+
+const settleOf = (flags: CommandContext['flags']) => {
+  const settle = numberFlag(flags, 'settleSeconds', '--settle-seconds')
+  return settle === undefined ? {} : { creationMs: settle * 1000 }
+}
+
+const scopeOf = ({ flags }: CommandContext): StartOptions['scope'] => {
+  const percent = numberFlag(flags, 'percent', '--percent')
+  const berths = listFlag(flags, 'berth')
+  if (percent !== undefined && percent > 100)
+    throw usageError(`--percent: expected 1 to 100, got ${percent}`, 'Leave it out for the whole fleet.')
+  if (berths.length > 0) return { kind: 'berths', berthIds: new Set(berths.map(berthIdOf)) }
+  return percent === undefined || percent === 100 ? { kind: 'all' } : { kind: 'percent', percent }
+}
+
+const berthIdOf = (text: string) => {
+  const parsed = berthIdSchema.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw usageError(`expected the id of a berth, got ${JSON.stringify(text)}`, 'berth tenants show names it.')
+}
+
+const start: CommandSpec = {
+  usage: 'start',
+  description:
+    'Bring every berth of a cell to an image: canaries, a ring, the rest, each checked. Killed or interrupted it can be started again and goes on.',
+  caller: 'aws',
+  options: [
+    ['--image <repository@sha256:…>', 'the image; without it the one that is on its way'],
+    ['--image-version <number>', "version of the runner in it (default: this package's)"],
+    ['--percent <number>', 'only so much of the fleet; new berths do not get the image then'],
+    ['--berth <id...>', 'only these berths, several times'],
+    ['--dry-run', 'only show the waves'],
+    ...goingOptions,
+  ],
+  examples: [
+    'rollout start --region eu-west-1 --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:… --roll-back',
+    'rollout start --dry-run --json',
+  ],
+  act: async (context) => {
+    const options = { ...goingOf(context), scope: scopeOf(context), dryRun: context.flags['dryRun'] === true }
+    const target = await targetOf(context)
+    return follow(context, (rollout) => rollout.start({ ...options, target }))
+  },
+}
+
+const targetOf = async ({ flags }: CommandContext): Promise<StartOptions['target']> => {
+  const image = textFlag(flags, 'image')
+  if (image === undefined) return null
+  const { packagedRunnerVersion } = await import('../../main/deployment/set-wanted-image.ts')
+  return { image, version: numberFlag(flags, 'imageVersion', '--image-version') ?? packagedRunnerVersion() }
+}
+
+const resume: CommandSpec = {
+  usage: 'resume',
+  description: 'Go on with a rollout that was paused or has halted.',
+  caller: 'aws',
+  options: goingOptions,
+  examples: ['rollout resume'],
+  act: (context) => {
+    const options = { ...goingOf(context), scope: { kind: 'all' }, dryRun: false } as const
+    return follow(context, (rollout) => rollout.resume(options))
+  },
+}
+
+const rollback: CommandSpec = {
+  usage: 'rollback',
+  description: 'Bring every berth back to the image before, at once. Cut off, start it again.',
+  caller: 'aws',
+  options: [...placeOptions, goingOptions[4]],
+  examples: ['rollout rollback --region eu-west-1'],
+  act: (context) => follow(context, (rollout) => rollout.rollBack(settleOf(context.flags))),
+}
+
+const status: CommandSpec = {
+  usage: 'status',
+  description: 'What is wanted, what the berths of a cell run, and who lags behind.',
+  caller: 'aws',
+  options: placeOptions,
+  examples: ['rollout status --region eu-west-1', 'rollout status --json'],
+  act: async (context) => {
+    const found = await withCell(context, quiet, (rollout) => rollout.status())
+    context.terminal.answer(found, () => statusLines(found, context.terminal))
+  },
+}
+
+const LAGGARDS_SHOWN = 20
+
+const statusLines = ({ target, laggards, ...status }: RolloutStatus, terminal: Terminal): readonly string[] => [
+  `wanted: version ${target.version}, ${visible(target.image)}${status.offered ? '' : ' (new berths do not get it yet)'}`,
+  `fence: ${status.fence}`,
+  ...(status.held === null ? [] : [`held: ${visible(status.held)}`]),
+  ...imageLines(
+    status.images.map(({ image, berths }) => [image, berths] as const),
+    terminal,
+  ),
+  ...laggards.slice(0, LAGGARDS_SHOWN).map(({ berthId, reason }) => `${berthId}: ${visible(reason)}`),
+  ...(laggards.length > LAGGARDS_SHOWN ? [`and ${laggards.length - LAGGARDS_SHOWN} more`] : []),
+]
+
+const pause: CommandSpec = {
+  usage: 'pause',
+  description: 'Have rollouts of a cell stop after the updates that are under way.',
+  caller: 'aws',
+  options: [...placeOptions, ['--reason <text>', 'why, for whoever looks at it next (default "paused")']],
+  examples: ['rollout pause --reason "the region is ill"'],
+  act: async (context) => {
+    const reason = textFlag(context.flags, 'reason') ?? 'paused'
+    const wanted = await withCell(context, quiet, (rollout) => rollout.pause(reason))
+    context.terminal.answer(wanted, () => ['rollouts of this cell stop within a few seconds'])
+  },
+}
+
+const fence: CommandSpec = {
+  usage: 'fence <version>',
+  description:
+    'Set the oldest runner version that may execute a run. Servers heed it within five seconds; a berth behind it is updated when a run needs it.',
+  caller: 'aws',
+  options: placeOptions,
+  examples: ['rollout fence 4 --region eu-west-1'],
+  act: async (context) => {
+    const [text = ''] = context.args
+    const version = Number(text)
+    if (!Number.isSafeInteger(version) || version < 0)
+      throw usageError(`expected a version from 0, got ${JSON.stringify(text)}`, 'For example berth rollout fence 4.')
+    const wanted = await withCell(context, quiet, (rollout) => rollout.raiseFence(version))
+    context.terminal.answer(wanted, () => [`runners older than version ${version} refuse runs within five seconds`])
+  },
+}
+
+const pin: CommandSpec = {
+  usage: 'pin <berth>',
+  description:
+    'Keep a berth on an image, for a while and for a reason. It shows as a laggard; the fence goes before it.',
+  caller: 'aws',
+  options: [
+    ...placeOptions,
+    ['--image <repository@sha256:…>', 'the image that it has'],
+    ['--reason <text>', 'why, 200 characters at most'],
+    ['--until <time>', 'when a rollout may take it along, for example 2027-01-31T00:00:00Z'],
+  ],
+  examples: ['rollout pin b… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z'],
+  act: async (context) => {
+    const { flags, terminal } = context
+    const [berth = ''] = context.args
+    const [image, reason, until] = ['image', 'reason', 'until'].map((name) => textFlag(flags, name))
+    if (image === undefined || reason === undefined || until === undefined)
+      throw usageError('expected --image, --reason and --until', 'A pin without an end is forgotten.')
+    const one = { berthId: berthIdOf(berth), image, reason, until }
+    const wanted = await withCell(context, quiet, (rollout) => rollout.pin(one))
+    terminal.answer(wanted, () => [`${berth} stays on its image until ${visible(until)}`])
+  },
+}
+
+const unpin: CommandSpec = {
+  usage: 'unpin <berth>',
+  description: 'Let rollouts take a berth along again.',
+  caller: 'aws',
+  options: placeOptions,
+  examples: ['rollout unpin b…'],
+  act: async (context) => {
+    const [berth = ''] = context.args
+    const wanted = await withCell(context, quiet, (rollout) => rollout.unpin(berthIdOf(berth)))
+    context.terminal.answer(wanted, () => [`${berth} goes with the next rollout`])
+  },
+}
+
+export const rolloutCommands = {
+  name: 'rollout',
+  description: 'Bring the berths of a cell on AWS to an image, and see where they stand.',
+  commands: [start, status, pause, resume, rollback, fence, pin, unpin],
+}

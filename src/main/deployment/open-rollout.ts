@@ -1,0 +1,89 @@
+import { openCell } from '../../aws/open-cell.ts'
+import { awsRates } from '../../aws/pacer-rates.ts'
+import { createWantedImage } from '../../aws/wanted-image.ts'
+import { createLambdaFleet } from '../../backends/lambda/lambda-fleet.ts'
+import { BerthError } from '../../domain/errors.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import type { Events } from '../../domain/ports/events.ts'
+import type { Pin, RunnerImage, Wanted } from '../../domain/wanted-image.ts'
+import { type FleetStatus, fleetStatusOf } from '../../rollout/fleet-status.ts'
+import { rollBack } from '../../rollout/roll-back.ts'
+import type { RolloutDeps } from '../../rollout/rollout-deps.ts'
+import { defaultRolloutSettings, type RolloutScope, type RolloutSettings } from '../../rollout/rollout-options.ts'
+import type { RolloutReport } from '../../rollout/rollout-report.ts'
+import { runRollout } from '../../rollout/run-rollout.ts'
+import { hold, pin, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
+import { createRandomIds } from '../random-ids.ts'
+import type { Deployment } from './deployment.ts'
+
+export type RolloutOutcome = RolloutReport
+export type RolloutStatus = FleetStatus
+
+export interface StartOptions {
+  /** Null goes on with what is on its way. */
+  readonly target: RunnerImage | null
+  readonly onUnhealthy: 'halt' | 'roll_back'
+  readonly scope: RolloutScope
+  readonly dryRun: boolean
+  readonly settings: Partial<RolloutSettings>
+}
+
+/** Rollouts of one cell, with what AWS shows of it alone: no server and no store is asked. */
+export interface CellRollout {
+  /** Updates that AWS takes per second; the rest of the control plane shares it. */
+  readonly limitPerSecond: number
+  start(options: StartOptions): Promise<RolloutOutcome>
+  /** Takes the pause away, then goes on with what is on its way. */
+  resume(options: Omit<StartOptions, 'target'>): Promise<RolloutOutcome>
+  rollBack(settings: Partial<RolloutSettings>): Promise<RolloutOutcome>
+  status(): Promise<RolloutStatus>
+  pause(reason: string): Promise<Wanted>
+  raiseFence(version: number): Promise<Wanted>
+  pin(one: Pin): Promise<Wanted>
+  unpin(berthId: BerthId): Promise<Wanted>
+}
+
+interface Opening {
+  readonly events: Events
+  readonly signal: AbortSignal
+}
+
+/** @throws {BerthError} config_invalid when the cell has no foundation */
+export const openRollout = async (deployment: Deployment, { events, signal }: Opening): Promise<CellRollout> => {
+  const { clock } = deployment
+  const cell = await openCell({ ...deployment.cell, signal })
+  const ids = createRandomIds(clock)
+  const wanted = createWantedImage(cell, clock)
+  const fleet = createLambdaFleet(cell, { clock, ids })
+  const deps: RolloutDeps = { fleet, wanted, activity: null, clock, ids, events }
+  const change = (make: (present: Wanted) => Wanted): Promise<Wanted> =>
+    wanted.change((present) => make(present ?? noImage()), { signal })
+  const start: CellRollout['start'] = (options) =>
+    runRollout(deps, { ...options, ...settingsOf(options.settings), signal })
+  return {
+    limitPerSecond: awsRates.lambda.perSecond,
+    start,
+    resume: async (options) => {
+      await change(resume)
+      return start({ ...options, target: null })
+    },
+    rollBack: (settings) => rollBack(deps, { ...settingsOf(settings), scope: { kind: 'all' }, signal }),
+    status: async () => {
+      const present = (await wanted.read({ signal })) ?? noImage()
+      const members = await Array.fromAsync(fleet.list({ signal }))
+      return fleetStatusOf(present, members, clock.now())
+    },
+    pause: (reason) => change((present) => hold(present, reason)),
+    raiseFence: (version) => change((present) => raiseFence(present, version)),
+    pin: (one) => change((present) => pin(present, one)),
+    unpin: (berthId) => change((present) => unpin(present, berthId)),
+  }
+}
+
+const settingsOf = (changes: Partial<RolloutSettings>) => ({ settings: { ...defaultRolloutSettings, ...changes } })
+
+const noImage = (): never => {
+  throw new BerthError('conflict', 'no image is wanted yet', {
+    data: { remedy: 'Name one: berth rollout start --image <repository>@sha256:<digest>.' },
+  })
+}
