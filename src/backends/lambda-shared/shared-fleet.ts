@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
@@ -6,9 +5,9 @@ import type { Clock } from '../../domain/ports/clock.ts'
 import type { Fleet, SelfTestReport } from '../../domain/ports/fleet.ts'
 import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
 import { invokeBerth } from '../lambda/invoke-berth.ts'
-import { functionFailed } from '../lambda/invoke-ending.ts'
 import { type Asking, type FunctionView, readNamedFunction } from '../lambda/lambda-functions.ts'
 import { updateFunction } from '../lambda/lambda-update.ts'
+import { selfTestAnswer } from '../lambda/self-test-answer.ts'
 import { hasMark, markedBerths } from './marks.ts'
 import { sharedFunction, sharedNameOf } from './shared-function.ts'
 
@@ -54,15 +53,6 @@ const assertThere = async (cell: Cell, berthId: BerthId, signal: AbortSignal): P
   if (!(await hasMark(cell, berthId, signal))) throw new BerthError('not_found', `There is no berth ${berthId}`)
 }
 
-const answerSchema = z.object({
-  protocol: z.literal(RUNNER_PROTOCOL),
-  kind: z.literal('self_test'),
-  passed: z.boolean(),
-  runnerVersion: z.int(),
-  image: z.string(),
-  checks: z.array(z.object({ name: z.string(), passed: z.boolean(), detail: z.string() })),
-})
-
 /** In an environment of this berth: what is examined there is what its runs will find. */
 const selfTest = async (cell: Cell, berthId: BerthId, signal: AbortSignal): Promise<SelfTestReport> => {
   await assertThere(cell, berthId, signal)
@@ -80,16 +70,11 @@ const selfTest = async (cell: Cell, berthId: BerthId, signal: AbortSignal): Prom
     noEgress,
   }
   const invoked = await invokeBerth(cell, { berthId, event, target: sharedFunction(cell).target(berthId), signal })
-  if (invoked.failure !== null) throw functionFailed(invoked)
-  const answer = answerSchema.safeParse(invoked.answer)
-  if (!answer.success)
-    throw new BerthError('malformed_reply', 'The answer to the self-test has not the agreed shape', {
-      data: { problem: z.prettifyError(answer.error), requestId: invoked.requestId },
-    })
+  const answer = selfTestAnswer(invoked)
   const view = await readSharedFunction(cell, { priority: 'signUp', signal })
-  const checks = withMissing(answer.data.checks, noEgress)
-  const passed = answer.data.passed && checks.every((check) => check.passed)
-  return { passed, runnerVersion: answer.data.runnerVersion, image: view?.image ?? answer.data.image, checks }
+  const checks = withMissing(answer.checks, noEgress)
+  const passed = answer.passed && checks.every((check) => check.passed)
+  return { passed, runnerVersion: answer.runnerVersion, image: view?.image ?? answer.image, checks }
 }
 
 /** A runner that leaves out what it does not know has shown nothing. */

@@ -1,33 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { z } from 'zod'
 import type { Cell } from '../../aws/cell.ts'
-import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { SelfTestReport } from '../../domain/ports/fleet.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
 import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
 import { invokeBerth } from './invoke-berth.ts'
-import { functionFailed } from './invoke-ending.ts'
 import { readFunction } from './lambda-functions.ts'
 import { filesPrefixOf, prefixOf } from './names.ts'
 import { s3Call } from './s3-call.ts'
+import { type SelfTestAnswer, selfTestAnswer } from './self-test-answer.ts'
 
 export interface SelfTest {
   readonly berthId: BerthId
   readonly ids: Pick<Ids, 'berthId'>
   readonly signal: AbortSignal
 }
-
-const answerSchema = z.object({
-  protocol: z.literal(RUNNER_PROTOCOL),
-  kind: z.literal('self_test'),
-  passed: z.boolean(),
-  runnerVersion: z.int(),
-  image: z.string(),
-  checks: z.array(z.object({ name: z.string(), passed: z.boolean(), detail: z.string() })),
-})
-type Answer = z.infer<typeof answerSchema>
 
 /** Checks that a runner which does not know them leaves out; without them nothing is shown of the berth's isolation. */
 const needed = (cell: Cell): readonly string[] => [
@@ -36,7 +24,7 @@ const needed = (cell: Cell): readonly string[] => [
   ...(cell.foundation.noEgress ? ['no_egress'] : []),
 ]
 
-const withMissing = (cell: Cell, { checks }: Answer): Answer['checks'] => {
+const withMissing = (cell: Cell, { checks }: SelfTestAnswer): SelfTestAnswer['checks'] => {
   const made = new Set(checks.map(({ name }) => name))
   const missing = needed(cell).filter((name) => !made.has(name))
   return [...checks, ...missing.map((name) => ({ name, passed: false, detail: 'the runner did not make this check' }))]
@@ -63,7 +51,7 @@ const withTokenFile = async <T>(
   }
 }
 
-const examine = (cell: Cell, { berthId, ids, signal }: SelfTest): Promise<Answer> =>
+const examine = (cell: Cell, { berthId, ids, signal }: SelfTest): Promise<SelfTestAnswer> =>
   withTokenFile(cell, { berthId, ids, signal }, async (file, token) => {
     const event = {
       protocol: RUNNER_PROTOCOL,
@@ -76,13 +64,7 @@ const examine = (cell: Cell, { berthId, ids, signal }: SelfTest): Promise<Answer
       otherPrefix: prefixOf(ids.berthId()),
       noEgress: cell.foundation.noEgress,
     }
-    const invoked = await invokeBerth(cell, { berthId, event, signal })
-    if (invoked.failure !== null) throw functionFailed(invoked)
-    const answer = answerSchema.safeParse(invoked.answer)
-    if (answer.success) return answer.data
-    throw new BerthError('malformed_reply', 'The answer to the self-test has not the agreed shape', {
-      data: { problem: z.prettifyError(answer.error), requestId: invoked.requestId },
-    })
+    return selfTestAnswer(await invokeBerth(cell, { berthId, event, signal }))
   })
 
 /** Has the runner in a berth examine itself, its role and its network; the image is what Lambda says, not what the runner says. */

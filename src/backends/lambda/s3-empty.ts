@@ -7,6 +7,7 @@ import {
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
 } from '@aws-sdk/client-s3'
+import PQueue from 'p-queue'
 import { awsError } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError } from '../../domain/errors.ts'
@@ -32,6 +33,9 @@ const BERTH_PREFIX = /^berths\/b[a-z2-7]{15}\/(?:.*\/)?$/
 /** Characters that XML cannot carry, not even escaped; such a key can only be deleted by itself. */
 // oxlint-disable-next-line no-control-regex
 const isUnfitForXml = ({ Key }: Version): boolean => /[\u0000-\u001F\uFFFE\uFFFF]/.test(Key)
+
+/** Of requests for one key each: code in a berth can leave a hundred thousand, and whoever deletes its tenant must come to an end. */
+const AT_ONCE = 16
 
 interface Work {
   readonly cell: Cell
@@ -105,7 +109,8 @@ const deleteVersions = async (work: Work): Promise<{ objects: number; versions: 
       work,
       found.filter((version) => !isUnfitForXml(version)),
     )
-    for (const version of found.filter(isUnfitForXml)) await deleteAlone(work, version)
+    const alone = new PQueue({ concurrency: AT_ONCE })
+    await alone.addAll(found.filter(isUnfitForXml).map((version) => () => deleteAlone(work, version)))
     count.objects += ownOf(
       prefix,
       Versions.filter(({ IsLatest }) => IsLatest === true),
@@ -137,7 +142,14 @@ const abortUploads = async (work: Work): Promise<number> => {
     const own = Uploads.map(({ Key = '', UploadId }) => ({ Key: decodeKey(Key, EncodingType), UploadId })).filter(
       ({ Key }) => Key.startsWith(work.prefix),
     )
-    for (const { Key, UploadId } of own) await abortUpload(work, Key, UploadId)
+    const aborts = new PQueue({ concurrency: AT_ONCE })
+    await aborts.addAll(
+      own.map(
+        ({ Key, UploadId }) =>
+          () =>
+            abortUpload(work, Key, UploadId),
+      ),
+    )
     count += own.length
     if (own.length === 0) return count
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createLambdaDispatch } from '../../../src/backends/lambda/lambda-dispatch.ts'
+import { runLambdaSelfTest } from '../../../src/backends/lambda/lambda-self-test.ts'
 import { isBerthError } from '../../../src/domain/errors.ts'
 import { defaultRunLimits } from '../../../src/domain/limits.ts'
 import type { DispatchRequest } from '../../../src/domain/ports/dispatch.ts'
@@ -224,4 +225,26 @@ test('what a function says of its own failure comes into the log in a few words'
 
   expect(error).toMatchObject({ code: 'runner_failed' })
   expect(isBerthError(error) && JSON.stringify(error.data).length).toBeLessThan(2000)
+})
+
+test.each<readonly [string, object]>([
+  ['a million checks', { checks: million(1) }],
+  ['a long detail', { checks: [{ name: 'a', passed: true, detail: 'x'.repeat(100_000) }] }],
+])('a self-test with %s is malformed_reply, told in few words', async (_, changes) => {
+  const answer = {
+    protocol: 1,
+    kind: 'self_test',
+    passed: true,
+    runnerVersion: 3,
+    image: 'image',
+    checks: [],
+    ...changes,
+  }
+  site.endpoint.script = ({ url }, response) =>
+    url.includes('/invocations') ? functionAnswer(response, { payload: answer }) : void response.end()
+  const test = { berthId: site.ids.berthId(), ids: site.ids, signal: quiet() }
+  const error = await runLambdaSelfTest(site.cell, test).catch((e: unknown) => e)
+
+  expect(error).toMatchObject({ code: 'malformed_reply' })
+  expect(isBerthError(error) && JSON.stringify(error.data).length).toBeLessThan(3000)
 })
