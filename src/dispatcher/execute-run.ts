@@ -1,4 +1,4 @@
-import { type BerthError, isBerthError } from '../domain/errors.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import type { DispatchRequest } from '../domain/ports/dispatch.ts'
 import type { StoredRun } from '../domain/ports/store.ts'
@@ -71,9 +71,9 @@ export const executeRun = async (core: Core, execution: Execution): Promise<Exec
       reply.artifacts.length === 0 ? finished : await storeArtifacts(core, { berthId: berth.id, run: finished, reply })
     return executedAs(stored, kept, null)
   } catch (error) {
-    if (!isBerthError(error)) throw error
-    const failed = finishWithError(run, error, ending())
-    return executedAs(stored, failed, error)
+    // A bug, perhaps one that a reply was made for: thrown on, it would leave the run to be taken up again and again.
+    const known = isBerthError(error) ? error : new BerthError('internal', 'the reply broke Berth', { cause: error })
+    return executedAs(stored, finishWithError(run, known, ending()), known)
   }
 }
 

@@ -160,3 +160,13 @@ test('the evaluator profile gets two seconds and little memory unless it asks fo
     [100, 64],
   ])
 })
+
+test('a reply that nobody foresaw ends its run as an error of Berth, and does not leave it open', async () => {
+  // Half a character cannot be written into a URL.
+  const artifact = { name: '\uD800', mime: 'text/plain', bytes: 0, sha256: '', content: null, stored: true }
+  const dispatch = createScriptedDispatch(({ request }) => replyTo(request, { artifacts: [artifact] }))
+  await using site = await openDispatchSite({ dispatch })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('internal')
+  expect(site.log.events.find(({ code }) => code === 'run.finished')?.detail).toMatchObject({ status: 'system_error' })
+})
