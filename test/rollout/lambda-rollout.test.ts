@@ -1,0 +1,152 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BAD_IMAGES } from '../../scripts/aws-local/bad-images.ts'
+import type { ImageContent } from '../../scripts/aws-local/images.ts'
+import type { Fleet } from '../../src/domain/ports/fleet.ts'
+import { createLambdaFleet } from '../../src/backends/lambda/lambda-fleet.ts'
+import { createStackBerths } from '../../src/backends/lambda/stack-berths.ts'
+import { createRandomIds } from '../../src/main/random-ids.ts'
+import { createSystemClock } from '../../src/main/system-clock.ts'
+import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
+import { runRollout } from '../../src/rollout/run-rollout.ts'
+import { raiseFence } from '../../src/rollout/wanted-changes.ts'
+import { berth } from '../cli/berth-process.ts'
+import { collect, quiet } from '../contract/content.ts'
+import { openAwsCell, quickPoll } from '../support/aws-cell.ts'
+import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
+import { createEventLog } from '../support/event-log.ts'
+import { startServer } from '../support/running-server.ts'
+
+const clock = createSystemClock()
+const ids = createRandomIds(clock)
+/** How long a server may go by the fence it has read. */
+const FENCE_TTL_MS = 5000
+
+let aws: AwsLocal
+beforeAll(async () => {
+  aws = await startAwsLocal()
+})
+afterAll(() => aws?.[Symbol.asyncDispose]())
+
+/** A cell on version 2, which is that of the runner here. */
+const openCellOn2 = async (deployment: string) => {
+  const home = await openAwsCell(aws, { deployment })
+  const signal = quiet()
+  await home.wantedImage.write({ image: home.image, version: 2, fence: 0 }, { signal })
+  const repository = home.cell.foundation.repositoryUri.split('/').slice(1).join('/')
+  const image = (tag: string, content: ImageContent) => aws.image(tag, content, repository)
+  const fleet = createLambdaFleet(home.cell, { clock, ids })
+  const images = async () => (await collect(fleet.list({ signal: quiet() }))).map((member) => member.image)
+  return { ...home, first: home.image, fleet, images, image }
+}
+
+test('a bad image is stopped in its ring and undone, and the next one reaches everybody', async () => {
+  await using home = await openCellOn2('bad')
+  const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
+  await Promise.all(Array.from({ length: 6 }, () => berths.create(ids.berthId(), { signal: quiet() })))
+  const folder = await mkdtemp(join(tmpdir(), 'berth-rollout-'))
+  const summary = join(folder, 'summary.md')
+  const rollout = async (...args: readonly string[]) => {
+    const env = { ...aws.env, GITHUB_STEP_SUMMARY: summary }
+    const ended = await berth(['rollout', ...args, '--deployment', 'bad', '--json'], { env })
+    return { ...ended, answer: JSON.parse(ended.stdout) }
+  }
+  const start = (image: string, ...flags: readonly string[]) =>
+    rollout('start', '--image', image, '--image-version', '3', '--settle-seconds', '1', ...flags)
+
+  const bad = await start(await home.image('bad', BAD_IMAGES.crashesAtStart), '--roll-back')
+  const restored = await home.images()
+  const good = await start(await home.image('good', { kind: 'runner', version: 3 }))
+  const status = await rollout('status')
+  const tooHigh = await rollout('fence', '4')
+  const text = await readFile(summary, 'utf8')
+  await rm(folder, { recursive: true })
+
+  expect([bad.code, bad.answer.state, bad.answer.updated], bad.stderr).toEqual([4, 'rolled_back', 5])
+  expect(bad.answer.reason).toMatch(/^self-test of 5 of 5 failed/)
+  expect(restored).toEqual(Array.from({ length: 6 }, () => home.first))
+  expect([good.code, good.answer.state, good.answer.updated], good.stderr).toEqual([0, 'done', 6])
+  expect(status.answer).toMatchObject({ target: { version: 3 }, offered: true, images: [{ version: 3, berths: 6 }] })
+  expect([tooHigh.code, tooHigh.answer.error.code]).toEqual([2, 'conflict'])
+  expect(text).toContain('rolled back')
+  expect(text).toContain('| 6 | 6 | 0 | 0 | 0 |')
+}, 180_000)
+
+interface Seen {
+  readonly startedMs: number
+  readonly status: string
+  readonly version: number
+}
+
+test('under load no run fails, and none is executed behind a fence that is raised in the middle', async () => {
+  await using home = await openCellOn2('load')
+  const cells = JSON.stringify([{ name: 'home', region: home.cell.region, deployment: 'load' }])
+  await using server = await startServer({
+    BERTH_BACKEND: 'lambda',
+    BERTH_CELLS: cells,
+    BERTH_SPARES: '0',
+    BERTH_RATE_PER_MINUTE: '6000',
+    BERTH_PYTHON: '/nowhere/python',
+  })
+  const seen: Seen[] = []
+  const run = async (tenant: string): Promise<void> => {
+    const startedMs = clock.monotonicMs()
+    const { body } = await server.as(tenant)('POST', '/v1/runs', { json: { language: 'python', code: '1' } })
+    seen.push({ startedMs, status: body.status ?? JSON.stringify(body), version: body.runner?.version ?? 0 })
+  }
+  const tenants = Array.from({ length: 6 }, (_, index) => `tenant-${index}`)
+  await Promise.all(tenants.map(run))
+  const load = { goesOn: true }
+  // Two at a time, in turn: enough that some run is under way at every moment, on a machine of two cores.
+  const users = [0, 1].map(async (first) => {
+    for (let turn = first; load.goesOn; turn += 2) await run(tenants[turn % tenants.length] ?? '')
+  })
+
+  // The ring goes on; who comes after it waits until the fence holds.
+  const ring = Promise.withResolvers<void>()
+  let updates = 0
+  const fleet: Fleet = {
+    ...home.fleet,
+    update: async (...update) => {
+      updates += 1
+      if (updates > 5) await ring.promise
+      return home.fleet.update(...update)
+    },
+  }
+  const target = { image: await home.image('v3', { kind: 'runner', version: 3 }), version: 3 }
+  const settings = { ...defaultRolloutSettings, creationMs: 0, selfTestMs: 120_000 }
+  const log = createEventLog()
+  const offered = log
+    .next('rollout.updating')
+    .then(() => log.next('rollout.updating'))
+    .then(() => log.next('rollout.updating'))
+  const deps = { fleet, wanted: home.wantedImage, activity: null, clock, ids, events: log }
+  const rollout = runRollout(deps, {
+    target,
+    settings,
+    scope: { kind: 'all' },
+    onUnhealthy: 'halt',
+    dryRun: false,
+    signal: quiet(),
+  })
+  await offered
+  await home.wantedImage.change((present) => raiseFence(present ?? { ...target, fence: 0 }, 3), { signal: quiet() })
+  const heldFromMs = clock.monotonicMs() + FENCE_TTL_MS
+  const fenced = () => seen.filter(({ startedMs }) => startedMs >= heldFromMs)
+  await expect.poll(() => fenced().length, { timeout: 60_000 }).toBeGreaterThan(18)
+  const stillBehind = updates - 5
+  ring.resolve()
+  const report = await rollout
+  load.goesOn = false
+  await Promise.all(users)
+
+  expect(report).toMatchObject({ state: 'done', failed: [] })
+  expect(seen.filter(({ status }) => status !== 'succeeded')).toEqual([])
+  expect(fenced().filter(({ version }) => version < 3)).toEqual([])
+  // Control: there were runs on the old runner, and berths that only the fence had updated.
+  expect(seen.some(({ version }) => version === 2)).toBe(true)
+  expect(stillBehind).toBe(1)
+  expect(server.events.filter(({ code }) => code === 'run.refused').length).toBeGreaterThanOrEqual(1)
+}, 180_000)
