@@ -1,35 +1,44 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createInstantAws } from '../../../scripts/bench/instant-aws.ts'
 import { createPacer, type Pacer, type RequestPool } from '../../../src/aws/pacer.ts'
 import { awsRates } from '../../../src/aws/pacer-rates.ts'
 import { createStackBerths, stackWork } from '../../../src/backends/lambda/stack-berths.ts'
 import type { Berths } from '../../../src/domain/ports/berths.ts'
 import type { Clock } from '../../../src/domain/ports/clock.ts'
-import { type AwsCell, openAwsCell } from '../../support/aws-cell.ts'
-import { type AwsLocal, startAwsLocal } from '../../support/aws-local.ts'
+import { connectAwsCell } from '../../support/aws-cell.ts'
 import { externalId, openProvisioningSite, type ProvisioningSite } from '../../support/provisioning-site.ts'
 import { createScaledClock } from '../../support/scaled-clock.ts'
 
 const SIGN_UPS = 1000
 /** 1,000 stacks at 4 a second take over four minutes; so much faster does the clock run. */
-const SCALE = 10
+const SCALE = 16
 
 interface Grant {
   readonly atMs: number
   readonly cost: number
 }
 
-let aws: AwsLocal
-let home: AwsCell
+let aws: Server
+let home: Awaited<ReturnType<typeof connectAwsCell>>
 const clock = createScaledClock(SCALE)
 const grants = new Map<RequestPool, Grant[]>()
 
+// Stacks are whole at once here: what is held is Berth's pace, through the real SDK and the real pacer.
 beforeAll(async () => {
-  aws = await startAwsLocal()
-  home = await openAwsCell(aws, { clock, pacer: recording(createPacer({ clock }), clock) })
+  aws = createInstantAws().listen(0, '127.0.0.1')
+  await once(aws, 'listening')
+  const { port } = aws.address() as AddressInfo
+  const [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY] = ['test', 'test']
+  Object.assign(process.env, { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })
+  home = await connectAwsCell({ region: 'eu-west-1', clock, pacer: recording(createPacer({ clock }), clock) })
 })
-afterAll(async () => {
-  await home?.[Symbol.asyncDispose]()
-  await aws?.[Symbol.asyncDispose]()
+afterAll(() => {
+  home?.clients[Symbol.dispose]()
+  aws?.closeAllConnections()
+  aws?.close()
 })
 
 const recording = (pacer: Pacer, { monotonicMs }: Clock): Pacer => ({
@@ -75,7 +84,7 @@ test('a thousand sign-ups in one go end with a thousand berths, and no pool is e
 
   expect(await site.store.berths.countByState()).toMatchObject({ ready: SIGN_UPS, provisioning: 0, failed: 0 })
   expect(countOf(site, 'berth.failed')).toBe(0)
-  // A grant is noted a moment after it was given, and that moment is ten times as long here.
+  // A grant is noted a moment after it was given, and that moment is as many times as long here as the clock is faster.
   for (const pool of ['lambda', 'stackChanges', 'stackReads', 'getFunction'] as const)
     expect(excessOf(pool)).toBeLessThanOrEqual(1)
 }, 600_000)
