@@ -2,12 +2,15 @@ import { InvokeCommand, type InvokeCommandOutput } from '@aws-sdk/client-lambda'
 import type { Cell } from '../../aws/cell.ts'
 import { BerthError, isBerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
+import { countBareBytes } from './bare-bytes.ts'
 import { type InvokeTarget, ownFunctions } from './function-use.ts'
 import { invokeError } from './invoke-errors.ts'
 import { type InvokeReport, parseInvokeReport } from './invoke-report.ts'
 
 /** Lambda gives a cold start 10 s before the function's own time begins; the rest is the way there and back. */
 const GRACE_MS = 15_000
+/** Of a ping, a self-test, or a run without results. */
+export const BARE_BYTES = 64 * 1024
 
 export interface Invocation {
   readonly berthId: BerthId
@@ -18,6 +21,8 @@ export interface Invocation {
   readonly signal: AbortSignal
   /** @default the function's own time-out and a grace */
   readonly deadlineMs?: number
+  /** Bytes of the answer outside of texts. @default 64 KiB, enough for all but results */
+  readonly maxBareBytes?: number
 }
 
 /** What the platform said when the function itself did not answer. */
@@ -51,14 +56,20 @@ const withDeadline = (signal: AbortSignal, deadlineMs: number) => {
   return { signal: controller.signal, end }
 }
 
-const parseAnswer = (output: InvokeCommandOutput): unknown => {
+const malformed = (detail: string, output: InvokeCommandOutput, cause?: unknown): BerthError =>
+  new BerthError('malformed_reply', detail, {
+    cause,
+    data: { requestId: output.$metadata.requestId, bytes: output.Payload?.length ?? 0 },
+  })
+
+const parseAnswer = (output: InvokeCommandOutput, maxBareBytes: number): unknown => {
+  const payload = Buffer.from(output.Payload ?? [])
+  if (countBareBytes(payload, maxBareBytes) > maxBareBytes)
+    throw malformed("The runner's reply has more structure than the limits of its run allow", output)
   try {
-    return JSON.parse(output.Payload?.transformToString() ?? '')
+    return JSON.parse(payload.toString())
   } catch (cause) {
-    throw new BerthError('malformed_reply', "The runner's reply is not JSON", {
-      cause,
-      data: { requestId: output.$metadata.requestId, bytes: output.Payload?.length ?? 0 },
-    })
+    throw malformed("The runner's reply is not JSON", output, cause)
   }
 }
 
@@ -70,8 +81,8 @@ const textOf = (answer: unknown, field: string): string => {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT) : ''
 }
 
-const invokedOf = (output: InvokeCommandOutput): Invoked => {
-  const answer = parseAnswer(output)
+const invokedOf = (output: InvokeCommandOutput, maxBareBytes: number): Invoked => {
+  const answer = parseAnswer(output, maxBareBytes)
   const failed = output.FunctionError !== undefined
   return {
     answer,
@@ -87,7 +98,7 @@ const invokedOf = (output: InvokeCommandOutput): Invoked => {
  */
 export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<Invoked> => {
   const { berthId, event, signal, target = ownFunctions(cell).target(berthId) } = invocation
-  const { deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS } = invocation
+  const { deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS, maxBareBytes = BARE_BYTES } = invocation
   signal.throwIfAborted()
   const command = new InvokeCommand({
     FunctionName: target.functionName,
@@ -98,7 +109,7 @@ export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<I
   })
   const wait = withDeadline(signal, deadlineMs)
   try {
-    return invokedOf(await cell.clients.invoke.send(command, { abortSignal: wait.signal }))
+    return invokedOf(await cell.clients.invoke.send(command, { abortSignal: wait.signal }), maxBareBytes)
   } catch (error) {
     if (wait.signal.aborted) throw wait.signal.reason
     if (isBerthError(error)) throw error

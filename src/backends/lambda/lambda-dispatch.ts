@@ -6,7 +6,7 @@ import type { Events } from '../../domain/ports/events.ts'
 import { RUNNER_PROTOCOL, type RunnerReply, type RunnerRequest } from '../../domain/runner-protocol.ts'
 import { acceptRunnerReply } from '../../domain/runner-reply.ts'
 import { type FunctionUse, ownFunctions } from './function-use.ts'
-import { type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
+import { BARE_BYTES, type FunctionFailure, invokeBerth, type Invoked } from './invoke-berth.ts'
 import { createDescription, type DescriptionOptions, pingEvent } from './invoke-description.ts'
 import { endedByPlatform } from './invoke-ending.ts'
 import { assertParsable, plausibleReply } from './plausible-answer.ts'
@@ -59,6 +59,10 @@ const accept = ({ runId, minRunnerVersion, limits }: DispatchRequest, { answer, 
   }
 }
 
+/** A result counts its bytes without blanks; on its way it may have one after every comma and colon. */
+const bareBytesOf = ({ limits }: DispatchRequest): number =>
+  BARE_BYTES + limits.maxResultBytes * 2 + limits.maxArtifacts * 256
+
 const LEAVES = new Set(['runner_outdated', 'runner_failed'])
 const FLUSH_DEADLINE_MS = 5000
 
@@ -104,7 +108,8 @@ export const createFunctionDispatch = (cell: Cell, use: FunctionUse, options: La
     async dispatch(work) {
       const { berthId, request, signal } = work
       const event = eventOf(use, berthId, request)
-      const invoked = await invokeBerth(cell, { berthId, event, target: use.target(berthId), signal })
+      const maxBareBytes = bareBytesOf(request)
+      const invoked = await invokeBerth(cell, { berthId, event, target: use.target(berthId), signal, maxBareBytes })
       const { failure } = invoked
       if (failure !== null) {
         tellEnding(options.events, work, { failure, invoked })

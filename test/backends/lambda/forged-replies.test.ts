@@ -76,6 +76,13 @@ describe('a reply at its limits is taken', () => {
     expect((await forged(changes)).kind).toBe('reply')
   })
 
+  test('a result full of brackets, with the blanks that Python writes', async () => {
+    const json = Array.from({ length: (limits.maxResultBytes - 64) / 3 }, () => [])
+    const work = forged({ results: [result({ json })] }, (text) => text.replaceAll('],[', '], ['))
+
+    expect((await work).results).toHaveLength(1)
+  })
+
   test('a result of a hundred levels', async () => {
     const deep = `${'['.repeat(100)}1${']'.repeat(100)}`
     const work = forged({ results: [result({ json: '@' })] }, (text) => text.replace('"@"', deep))
@@ -128,6 +135,12 @@ describe('a reply that no runner gives is malformed_reply', () => {
     const work = forged({ results: [result({ json: '@' })] }, (text) => text.replace('"@"', deep))
 
     expect(await codeOf(work)).toBe('malformed_reply')
+  })
+
+  test('more brackets than a result has room for, before they are parsed', async () => {
+    const work = forged({ results: [result({ json: million([]) })] })
+
+    await expect(work).rejects.toThrow('more structure than the limits')
   })
 
   test('as many faults as its limits have room for, told in few words', async () => {
