@@ -20,6 +20,7 @@ const usage = `usage: npm run live-smoke -- --region <region> [--profile <name>]
   --profile       of ~/.aws; else the SDK's own variables
   --image         runner image in ECR of the same Region; without it one is built here, with Docker
   --second-image  image of the update (default: the same one under another digest)
+  --own-credentials  the server works with yours and not as its role (for the stand-in, which lacks cloudformation:RoleArn)
   --records       folder that remembers what was made (.cache/live-smoke)
   --clean         take away what earlier passes left
   --yes, --json   do not ask; one JSON object on stdout`
@@ -41,6 +42,7 @@ const read = () => {
         image: { type: 'string' },
         'second-image': { type: 'string' },
         records: { type: 'string', default: join(import.meta.dirname, '../.cache/live-smoke') },
+        'own-credentials': { type: 'boolean', default: false },
         clean: { type: 'boolean', default: false },
         yes: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -106,9 +108,10 @@ const pass = async (record: SmokeRecord, args: ReturnType<typeof read>): Promise
   using deployment = openAt(record)
   const findings = createFindings(say, signal)
   await remember(args.records, record)
+  const { 'own-credentials': ownCredentials } = args
   const images = { image: args.image ?? null, secondImage: args['second-image'] ?? null }
   let broken = false
-  await takePass({ deployment, findings, ...images, say, signal }).catch((error: unknown) => {
+  await takePass({ deployment, findings, ...images, ownCredentials, say, signal }).catch((error: unknown) => {
     broken = true
     say(`cannot go on: ${error instanceof Error ? error.message : String(error)}`)
   })

@@ -52,6 +52,7 @@ export const startEmbeddedServer = async (cell: unknown): Promise<EmbeddedServer
     BERTH_BACKEND: 'lambda',
     BERTH_CELLS: JSON.stringify([cell]),
     BERTH_SPARES: '0',
+    BERTH_SHUTDOWN_SECONDS: '5',
     BERTH_OPERATOR_KEY: key,
   })
   const { url } = parts.use(await compose(config))

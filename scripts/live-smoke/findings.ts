@@ -22,8 +22,10 @@ export class NotTried extends Error {}
 const textOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   const { reason, awsMessage } = isBerthError(error) ? error.data : {}
-  const more = [reason, awsMessage].find((text) => typeof text === 'string' && !error.message.includes(text))
-  return more === undefined ? error.message : `${error.message} (${String(more)})`
+  const more = [reason, awsMessage].find(
+    (text): text is string => typeof text === 'string' && !error.message.includes(text),
+  )
+  return more === undefined ? error.message : `${error.message} (${more})`
 }
 
 export const createFindings = (say: (line: string) => void, signal: AbortSignal): Findings => {

@@ -56,12 +56,13 @@ interface Question {
   readonly allowed: boolean
 }
 
+const no = (action: string, resource: string): Question => ({ action, resource, allowed: false })
+
 const questionsOf = (cell: Cell, { mine, theirs }: Pair, account: string): readonly Question[] => {
   const bucket = `arn:aws:s3:::${cell.foundation.bucket}`
   const theirName = nameOf(cell.deployment, theirs)
   const role = `arn:aws:iam::${account}:role/${cell.deployment}/berths/${theirName}`
   const fn = `arn:aws:lambda:${cell.region}:${account}:function:${theirName}`
-  const no = (action: string, resource: string): Question => ({ action, resource, allowed: false })
   return [
     { action: 's3:GetObject', resource: `${bucket}/${filesPrefixOf(mine)}a`, allowed: true },
     { action: 's3:PutObject', resource: `${bucket}/${prefixOf(mine)}runs/r/a`, allowed: true },

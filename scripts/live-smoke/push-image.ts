@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import {
   BatchGetImageCommand,
   CompleteLayerUploadCommand,
-  ECRClient,
+  type ECRClient,
   GetAuthorizationTokenCommand,
   GetDownloadUrlForLayerCommand,
   type ImageIdentifier,
@@ -113,8 +113,11 @@ export const hasDocker = (): Promise<boolean> =>
   )
 
 /** Brings the given image, or one built here, into the deployment's own repository: berths run no other. */
-export const pushImage = (ecr: ECRClient, given: string | null, to: string): Promise<string> =>
-  given === null ? buildImage(ecr, { to, tag: 'smoke-1' }) : copyImage(ecr, given, { to, tag: 'smoke-1' })
+export const pushImage = (
+  ecr: ECRClient,
+  given: string | null,
+  place: { readonly to: string; readonly tag: string },
+): Promise<string> => (given === null ? buildImage(ecr, place) : copyImage(ecr, given, place))
 
 /** The same image under another digest: a manifest's digest is that of its very bytes, and a space more changes nothing else. */
 export const pushVariant = async (ecr: ECRClient, image: string): Promise<string> => {

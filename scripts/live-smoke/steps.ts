@@ -14,7 +14,7 @@ import { packagedRunnerVersion, setWantedImage } from '../../src/main/deployment
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { isBerthError } from '../../src/domain/errors.ts'
 import { type EmbeddedServer, startEmbeddedServer, untilAnswered } from './embedded-server.ts'
-import type { Findings } from './findings.ts'
+import { type Findings, NotTried } from './findings.ts'
 import { passed, simulateRole, tryPrefixes } from './isolation.ts'
 import { pushImage, pushVariant } from './push-image.ts'
 import { signUp, type SmokeTenant } from './tenants.ts'
@@ -26,6 +26,8 @@ export interface Pass {
   readonly image: string | null
   /** Image of the update; null is the same one under another digest. */
   readonly secondImage: string | null
+  /** The server works with the caller's credentials and not as its role. */
+  readonly ownCredentials: boolean
   readonly say: (line: string) => void
   readonly signal: AbortSignal
 }
@@ -70,16 +72,29 @@ const makeFoundation = ({ deployment, findings, say, signal }: Pass) =>
 /** Shown by the pull, which comes later; a failure here is not AWS's. */
 const bringImage = async ({ deployment, image, say, signal }: Pass, ecr: ECRClient, repository: string) => {
   say(image === null ? 'building and pushing the image' : `copying ${image}`)
-  const pushed = await pushImage(ecr, image, repository)
+  const pushed = await pushImage(ecr, image, { to: repository, tag: 'smoke-1' })
   await setWantedImage(deployment, { image: pushed, version: packagedRunnerVersion() }, signal)
   say(`new berths get ${pushed}`)
+}
+
+interface CellEntry {
+  readonly name: string
+  readonly region: string
+  readonly deployment: string
+  readonly roleArn: string | undefined
 }
 
 const ROLE_TRIES = 8
 
 /** A role that was just made cannot be assumed everywhere yet. */
-const startServer = ({ deployment, findings, signal }: Pass, entry: unknown) =>
-  findings.need('server_role', async () => {
+const startServer = async ({ deployment, findings, ownCredentials, signal }: Pass, entry: CellEntry) => {
+  if (ownCredentials) {
+    await findings.prove('server_role', async () => {
+      throw new NotTried('the server worked with --own-credentials')
+    })
+    return startEmbeddedServer({ ...entry, roleArn: undefined })
+  }
+  return findings.need('server_role', async () => {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const value = await startEmbeddedServer(entry)
@@ -90,6 +105,7 @@ const startServer = ({ deployment, findings, signal }: Pass, entry: unknown) =>
       }
     }
   })
+}
 
 /** One stack each, at the same time. The first run shows stack, role, image and runner at once. */
 const signUpBoth = async ({ findings, signal }: Pass, server: EmbeddedServer) => {
@@ -174,7 +190,7 @@ const updateImage = ({ findings, cell, bob, secondImage, deployment, signal }: S
     const image =
       secondImage === null
         ? await pushVariant(ecr, present?.image ?? '')
-        : await pushImage(ecr, secondImage, cell.foundation.repositoryUri)
+        : await pushImage(ecr, secondImage, { to: cell.foundation.repositoryUri, tag: 'smoke-2' })
     const { clock } = deployment
     await createLambdaFleet(cell, { clock, ids: createRandomIds(clock) }).update(bob.berthId, image, { signal })
     const after = await readFunction(cell, bob.berthId, { priority: 'waiting', signal })
