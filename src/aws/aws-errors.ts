@@ -1,4 +1,4 @@
-import { BerthError, type ErrorCode } from '../domain/errors.ts'
+import { BerthError, type ErrorCode, isBerthError } from '../domain/errors.ts'
 
 /** What an error of the AWS SDK tells, whatever client threw it. */
 export interface AwsFailure {
@@ -40,6 +40,24 @@ export const isThrottled = (error: unknown): boolean =>
 
 export const isAccessDenied = (error: unknown): boolean =>
   isNamed('AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation')(error)
+
+/** No credentials were found, or AWS does not know them (any more): nothing that was asked has been looked at. */
+export const isUnidentified = isNamed(
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'UnrecognizedClientException',
+  'SignatureDoesNotMatch',
+  'InvalidSignatureException',
+  'IncompleteSignature',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+  'AuthFailure',
+  'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
+)
 
 /** Of Lambda, IAM, CloudWatch Logs and SSM. CloudFormation has no such error: `isStackMissing`. */
 export const isNotFound = isNamed(
@@ -97,8 +115,33 @@ export interface AwsContext {
   readonly stack?: string
 }
 
+/** Credentials that have expired are renewed by someone, so what waits for them goes on then. */
 const codeOf = (error: unknown): ErrorCode =>
-  isThrottled(error) || isTransient(error) ? 'backend_unavailable' : 'internal'
+  [isAccessDenied, isUnidentified, isThrottled, isTransient].some((is) => is(error))
+    ? 'backend_unavailable'
+    : 'internal'
+
+const networkFaultOf = (error: unknown): string | null => {
+  const { code } = error as { code?: string }
+  return code !== undefined && networkCodes.has(code) ? code : null
+}
+
+const detailOf = (error: unknown, { cell, operation }: AwsContext): string => {
+  const name = awsFailureOf(error)?.name ?? 'unknown'
+  const fault = networkFaultOf(error)
+  if (isAccessDenied(error)) return `AWS refused ${operation}: the server's role in cell ${cell} lacks that right`
+  if (isUnidentified(error)) return `AWS was not asked for ${operation} in cell ${cell} by anyone it knows: ${name}`
+  if (fault !== null) return `AWS was not reached for ${operation} in cell ${cell}: ${fault}`
+  return `AWS did not do ${operation} in cell ${cell}: ${name}`
+}
+
+const remedyOf = (error: unknown): string | null => {
+  if (isUnidentified(error))
+    return 'Give credentials that are valid now: AWS_PROFILE, AWS_ACCESS_KEY_ID and its companions, or a role of this machine.'
+  if (networkFaultOf(error) !== null)
+    return "Check the Region's name, this machine's network, and AWS_ENDPOINT_URL where it is set; then repeat."
+  return null
+}
 
 /**
  * An AWS error as one of Berth. The text names the operation and AWS's name for the failure; AWS's own words, which name
@@ -106,13 +149,23 @@ const codeOf = (error: unknown): ErrorCode =>
  */
 export const awsError = (error: unknown, context: AwsContext, code?: ErrorCode): BerthError => {
   const failure = awsFailureOf(error)
-  const refused = isAccessDenied(error)
-  const detail = refused
-    ? `AWS refused ${context.operation}: the server's role in cell ${context.cell} lacks that right`
-    : `AWS did not do ${context.operation} in cell ${context.cell}: ${failure?.name ?? 'unknown'}`
-  return new BerthError(code ?? (refused ? 'backend_unavailable' : codeOf(error)), detail, {
+  const remedy = remedyOf(error)
+  return new BerthError(code ?? codeOf(error), detailOf(error, context), {
     cause: error,
     ...(isThrottled(error) || isTransient(error) ? { retryAfterSeconds: 5 } : {}),
-    data: { ...context, awsError: failure?.name, awsMessage: failure?.message, requestId: failure?.requestId },
+    data: {
+      ...context,
+      forOperators: true,
+      ...(remedy !== null && { remedy }),
+      awsError: failure?.name,
+      awsMessage: failure?.message,
+      requestId: failure?.requestId,
+    },
   })
 }
+
+/** The same where nobody waits, at a start or in a command: without credentials that AWS knows, the configuration is at fault. */
+export const orMisconfigured = (error: unknown): unknown =>
+  isBerthError(error) && isUnidentified(error.cause)
+    ? new BerthError('config_invalid', error.message, { cause: error.cause, data: error.data })
+    : error

@@ -10,6 +10,8 @@ export const placeOf = (flags: Flags, env: NodeJS.ProcessEnv) => {
   const region = textFlag(flags, 'region') ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION']
   if (region === undefined || region === '')
     throw usageError('in which Region is not said', 'Give one: --region eu-west-1, or set AWS_REGION.')
+  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(region))
+    throw usageError(`--region: expected a Region, got ${JSON.stringify(region)}`, 'For example --region eu-west-1.')
   const deployment = textFlag(flags, 'deployment') ?? 'berth'
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(deployment))
     throw usageError(

@@ -1,4 +1,4 @@
-import { BerthError, type ErrorCode, errorTable } from '../domain/errors.ts'
+import { BerthError, type ErrorCode, errorTable, toldToTenants } from '../domain/errors.ts'
 import type { RunId } from '../domain/ids.ts'
 import {
   type Artifact,
@@ -98,7 +98,7 @@ const artifactOf = (
 export const finishWithError = (run: Run, error: BerthError, { queueMs, totalMs, finishedAt }: Ending): Run => ({
   ...run,
   status: statusOf(error.code),
-  failure: createFailure(error.code, error.message),
+  failure: createFailure(error.code, toldToTenants(error)),
   timings: { ...run.timings, queueMs: roundMs(queueMs), totalMs: roundMs(totalMs) },
   finishedAt: finishedAt.toISOString(),
 })

@@ -373,7 +373,7 @@ export interface BerthErrorOptions {
   readonly retryAfterSeconds?: number
   /** What was wrong, field by field; `pointer` is an RFC 6901 JSON pointer into the body. */
   readonly errors?: readonly FieldError[]
-  /** Ids and details for the log. Never shown to callers. */
+  /** Ids and details for the log. Never shown to callers. With `forOperators: true` the text itself is not for tenants: `toldToTenants`. */
   readonly data?: Readonly<Record<string, unknown>>
 }
 
@@ -399,6 +399,10 @@ export class BerthError extends Error {
     this.data = options.data ?? {}
   }
 }
+
+/** What a tenant may read of it: texts that name the platform, its places or what it said are for operators and the log. */
+export const toldToTenants = (error: BerthError): string =>
+  error.data['forOperators'] === true ? `${errorTable[error.code].title}.` : error.message
 
 /** By symbol, not instanceof: two copies of the package in one process still understand each other. */
 export const isBerthError = (value: unknown): value is BerthError =>

@@ -1,5 +1,5 @@
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
-import { BerthError, isBerthError } from '../domain/errors.ts'
+import { BerthError, isBerthError, toldToTenants } from '../domain/errors.ts'
 import { createAuthenticator, type Authenticator } from './authenticate.ts'
 import { docsPages } from './docs-pages.ts'
 import type { HttpDeps, HttpOptions } from './http-deps.ts'
@@ -79,6 +79,8 @@ const allowedMethods = (operations: readonly Operation[]): ReadonlyMap<string, s
 
 interface Exchange {
   readonly deps: HttpDeps
+  /** Whether only an operator gets as far as to see what failed. */
+  readonly forOperator?: boolean
   readonly request: Request
   readonly response: Response
 }
@@ -108,7 +110,7 @@ const handlerOf =
     try {
       await perform(operation, context, authenticate)
     } catch (error) {
-      fail({ deps, request, response }, error)
+      fail({ deps, request, response, forOperator: operation.access === 'operator' }, error)
     } finally {
       report(deps, operation, { context, ms: deps.clock.monotonicMs() - startedAt })
     }
@@ -198,19 +200,19 @@ const limitRest = (request: Request, response: Response): void => {
 }
 
 /** The one place that renders errors. */
-const fail = ({ deps, request, response }: Exchange, thrown: unknown): void => {
+const fail = ({ deps, request, response, forOperator = false }: Exchange, thrown: unknown): void => {
   const error = toBerthError(thrown)
   const requestId = identify(request, response)
   // Nobody is left to answer, and a caller who leaves is no failure.
   if (response.destroyed) return
-  if (error.code === 'internal' || !isBerthError(thrown))
+  if (error.code === 'internal' || !isBerthError(thrown) || toldToTenants(error) !== error.message)
     deps.events.emit({ code: 'http.failed', level: 'error', requestId, error: error.cause ?? error })
   if (response.headersSent) {
     // Too late for a status: breaking off tells the reader that this is not all.
     response.destroy()
     return
   }
-  const problem = createProblem(error, { instance: request.path, requestId })
+  const problem = createProblem(error, { instance: request.path, requestId, forOperator })
   for (const name of ['Content-Disposition', 'Content-Length', 'Location', 'Server-Timing']) response.removeHeader(name)
   const body = Buffer.from(JSON.stringify(problem))
   limitRest(request, response)

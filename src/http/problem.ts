@@ -1,4 +1,11 @@
-import { BerthError, errorTable, isBerthError, type ErrorCode, type FieldError } from '../domain/errors.ts'
+import {
+  BerthError,
+  errorTable,
+  isBerthError,
+  type ErrorCode,
+  type FieldError,
+  toldToTenants,
+} from '../domain/errors.ts'
 
 export interface Problem {
   readonly type: string
@@ -20,14 +27,17 @@ export const toBerthError = (error: unknown): BerthError => {
   return new BerthError('internal', 'Berth failed in a way that it has no name for.', { cause: error })
 }
 
-export const createProblem = (error: BerthError, at: { instance: string; requestId: string }): Problem => {
+export const createProblem = (
+  error: BerthError,
+  at: { instance: string; requestId: string; forOperator?: boolean },
+): Problem => {
   const { title, status, category, retryable, remedy } = errorTable[error.code]
   return {
     type: `/docs/errors#${error.code}`,
     title,
     // Codes of a tenant's code have 200 in the table; as an answer of their own they are a bug of ours.
     status: status < 400 ? 500 : status,
-    detail: error.message,
+    detail: at.forOperator === true ? error.message : toldToTenants(error),
     instance: at.instance,
     code: error.code,
     category,

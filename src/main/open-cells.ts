@@ -1,3 +1,4 @@
+import { orMisconfigured } from '../aws/aws-errors.ts'
 import { createCellClients } from '../aws/clients.ts'
 import { openCell } from '../aws/open-cell.ts'
 import { createPacer } from '../aws/pacer.ts'
@@ -47,7 +48,7 @@ const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
   const { signal } = new AbortController()
   const opened = await Promise.allSettled(backends.map((backend) => backend.open({ signal })))
   const failed = opened.find((outcome) => outcome.status === 'rejected')
-  if (failed !== undefined && opened.every(({ status }) => status === 'rejected')) throw failed.reason
+  if (failed !== undefined && opened.every(({ status }) => status === 'rejected')) throw orMisconfigured(failed.reason)
 }
 
 interface Making {

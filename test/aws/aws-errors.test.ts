@@ -10,10 +10,12 @@ import {
   isStackMissing,
   isThrottled,
   isTransient,
+  orMisconfigured,
 } from '../../src/aws/aws-errors.ts'
 import { createCellClients } from '../../src/aws/clients.ts'
 import { pacedCall } from '../../src/aws/paced-call.ts'
 import type { Pacer } from '../../src/aws/pacer.ts'
+import { toldToTenants } from '../../src/domain/errors.ts'
 import { codeOf, quiet } from '../contract/content.ts'
 import { startAwsLocal } from '../support/aws-local.ts'
 
@@ -53,6 +55,40 @@ describe('what AWS says and what it means', () => {
     expect(error.cause).toBe(aws)
     expect(error.data).toMatchObject({ cell: 'home', stack: 'berth-b', operation: 'CreateStack', requestId: 'r-1' })
   })
+})
+
+describe('without credentials that AWS knows', () => {
+  const unknown = failed('ExpiredToken', 'arn:aws:iam::123456789012:role/x')
+
+  test('what waits is repeated; a command or a start says that the configuration is at fault', () => {
+    const waiting = awsError(unknown, { cell: 'home', operation: 'CreateStack' })
+    const told = orMisconfigured(waiting)
+
+    expect(waiting.code).toBe('backend_unavailable')
+    expect(told).toMatchObject({ code: 'config_invalid', data: { remedy: expect.stringContaining('AWS_PROFILE') } })
+  })
+
+  test('another error stays what it is', () => {
+    const other = awsError(failed('Throttling'), { cell: 'home', operation: 'CreateStack' })
+
+    expect(orMisconfigured(other)).toBe(other)
+  })
+})
+
+test('an address where nobody answers is named by what the network says', () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
+
+  const { message, data } = awsError(refused, { cell: 'home', operation: 'DescribeStacks' })
+
+  expect(message).toContain('ECONNREFUSED')
+  expect(data['remedy']).toContain('AWS_ENDPOINT_URL')
+})
+
+test('a tenant reads neither AWS nor the cell in it', () => {
+  const error = awsError(failed('AccessDenied'), { cell: 'home', operation: 'GetObject' })
+
+  expect(error.message).toMatch(/GetObject.* in cell home/)
+  expect(toldToTenants(error)).toBe('The backend cannot run code now.')
 })
 
 /** Lets everything go at once and counts. */

@@ -89,6 +89,9 @@ describe('berth init', () => {
     [['--set', 'Nope=1'], 'expected parameters of the template, got Nope'],
     [['--set', 'Nope'], 'expected Name=value'],
     [['--deployment', 'Capital'], 'expected lower-case letters'],
+    [['--region', 'mars'], '--region: expected a Region'],
+    [['--image', 'repository:tag'], '--image: expected <repository>@sha256:'],
+    [['--image-version', '3'], '--image-version: expected it with --image'],
   ])('refuses %j', async (flags, detail) => {
     const refused = await json(['init', ...place('refused'), '--yes', ...flags])
 
@@ -104,7 +107,30 @@ describe('berth init', () => {
       `123456789012.dkr.ecr.eu-west-1.amazonaws.com/other@sha256:${'0'.repeat(64)}`,
     ])
 
-    expect(refused).toMatchObject({ code: 78, error: { detail: expect.stringContaining('expected an image of') } })
+    expect(refused).toMatchObject({ code: 78, error: { detail: expect.stringContaining('expected an image') } })
+  })
+
+  test('takes no image that was not pushed', async () => {
+    const { outputs } = await foundation('unpushed')
+    const image = `${outputs.RepositoryUri}@sha256:${'0'.repeat(64)}`
+    const refused = await json(['init', ...place('unpushed'), '--yes', '--image', image])
+
+    expect(refused).toMatchObject({
+      code: 78,
+      error: { detail: expect.stringContaining('expected an image that is in') },
+    })
+  })
+
+  test('says that nobody has given it credentials, and where it got no answer', async () => {
+    const nobody = await json(['init', '--dry-run'], {
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      HOME: '/nonexistent',
+    })
+    const nowhere = await json(['init', '--dry-run'], { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' })
+
+    expect(nobody).toMatchObject({ code: 78, error: { remedy: expect.stringContaining('AWS_PROFILE') } })
+    expect(nowhere).toMatchObject({ code: 75, error: { detail: expect.stringContaining('ECONNREFUSED') } })
   })
 })
 

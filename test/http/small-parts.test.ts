@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { BerthError } from '../../src/domain/errors.ts'
+import { createProblem } from '../../src/http/problem.ts'
 import { createSourceLimiter, sourceOf } from '../../src/http/source-limiter.ts'
 import { downloadHeaders } from '../../src/http/send.ts'
 
@@ -69,4 +71,16 @@ describe('the headers of a download', () => {
       expect(downloadHeaders('a', mime)['Content-Type']).toBe('application/octet-stream')
     },
   )
+})
+
+describe('a problem', () => {
+  const error = new BerthError('backend_unavailable', 'AWS refused GetObject in cell home', {
+    data: { forOperators: true },
+  })
+  const at = { instance: '/v1/files', requestId: 'q1' }
+
+  test('tells a tenant nothing of the platform, and an operator all', () => {
+    expect(createProblem(error, at).detail).toBe('The backend cannot run code now.')
+    expect(createProblem(error, { ...at, forOperator: true }).detail).toBe('AWS refused GetObject in cell home')
+  })
 })

@@ -29,8 +29,11 @@ export const createBerth = async (parts: CreateParts, berthId: BerthId, asked: A
 const imageToRun = async ({ cell, wantedImage }: CreateParts, signal: AbortSignal): Promise<string> => {
   const wanted = await wantedImage.read({ signal })
   if (wanted !== null) return wanted.image
-  const detail = `Cell ${cell.name} has no runner image yet: push one to ${cell.foundation.repositoryUri} and roll it out`
-  throw new BerthError('backend_unavailable', detail, { retryAfterSeconds: 60, data: { cell: cell.name } })
+  const detail = `Cell ${cell.name} has no runner image yet: push one to ${cell.foundation.repositoryUri}, then berth init --image <repository>@sha256:<digest>`
+  throw new BerthError('backend_unavailable', detail, {
+    retryAfterSeconds: 60,
+    data: { cell: cell.name, forOperators: true },
+  })
 }
 
 interface Which {

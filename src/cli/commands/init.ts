@@ -37,6 +37,7 @@ export const initCommand: CommandSpec = {
   act: async (context) => {
     const { flags, terminal } = context
     const parameters = parametersOf(context)
+    assertImage(context)
     const place = placeOf(flags, process.env)
     const { openDeployment } = await import('../../main/deployment/deployment.ts')
     using deployment = openDeployment(place)
@@ -144,6 +145,19 @@ const carryOut = async (plan: FoundationPlan, { terminal, signal }: CommandConte
   } finally {
     progress.stop()
   }
+}
+
+/** Before anything is changed for an image that is none. */
+const assertImage = ({ flags }: CommandContext): void => {
+  const image = textFlag(flags, 'image')
+  const version = numberFlag(flags, 'imageVersion', '--image-version')
+  if (image === undefined && version !== undefined)
+    throw usageError('--image-version: expected it with --image, got it alone', 'Name the image too.')
+  if (image !== undefined && !/@sha256:[0-9a-f]{64}$/.test(image))
+    throw usageError(
+      `--image: expected <repository>@sha256:<64 hex digits>, got ${JSON.stringify(image)}`,
+      'A tag can be moved, so images are named by digest: docker push prints it, aws ecr describe-images shows it.',
+    )
 }
 
 const setImage = async (deployment: Deployment, { flags, signal }: CommandContext) => {

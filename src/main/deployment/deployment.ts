@@ -1,5 +1,5 @@
 import { DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
-import { isStackMissing } from '../../aws/aws-errors.ts'
+import { isStackMissing, orMisconfigured } from '../../aws/aws-errors.ts'
 import type { Cell, CellClients } from '../../aws/cell.ts'
 import { createCellClients } from '../../aws/clients.ts'
 import { foundationStackOf } from '../../aws/open-cell.ts'
@@ -54,7 +54,12 @@ export const askCloudFormation = <T>(
     readonly expected?: (error: unknown) => boolean
   },
   send: (options: { abortSignal: AbortSignal }) => Promise<T>,
-): Promise<T> => pacedCall(cell, { pool: 'stackReads', priority: 'waiting', stack: stackName, ...request }, send)
+): Promise<T> =>
+  pacedCall(cell, { pool: 'stackReads', priority: 'waiting', stack: stackName, ...request }, send).catch(
+    (error: unknown) => {
+      throw orMisconfigured(error)
+    },
+  )
 
 /** The same place, looking at the stack of the function that tenants share. */
 export const sharedOf = (deployment: Deployment): Deployment => ({

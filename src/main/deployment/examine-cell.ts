@@ -39,7 +39,8 @@ export const examineCell = async (setting: CellSetting, signal: AbortSignal): Pr
       found('identity', {
         state: 'missing',
         detail: identity.error,
-        remedy: 'Set AWS_PROFILE or the AWS_* keys; with roleArn, let these credentials assume that role.',
+        remedy:
+          "Set AWS_PROFILE or the AWS_* keys; with roleArn, let these credentials assume that role. Without an answer: check the Region's name, the network, AWS_ENDPOINT_URL.",
       }),
     ]
   const who = found('identity', { ...fine, detail: `${identity.value.Arn ?? 'unknown'}, ${setting.region}` })
