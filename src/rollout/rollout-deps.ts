@@ -3,20 +3,13 @@ import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
+import type { BerthRuns } from '../domain/ports/store.ts'
 import type { Wanted } from '../domain/wanted-image.ts'
 
 export interface WantedPlace {
   /** May be a few seconds old. */
   read(options: { signal: AbortSignal }): Promise<Wanted | null>
   change(change: (present: Wanted | null) => Wanted, options: { signal: AbortSignal }): Promise<Wanted>
-}
-
-export interface BerthRuns {
-  readonly berthId: BerthId
-  readonly runs: number
-  /** Of these, failed by Berth or the runner and not by the tenant's code. */
-  readonly platformFailures: number
-  readonly lastAt: Date
 }
 
 /** What the store knows of berths. Without a store nothing is known, and then waves are in the order of ids. */

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { RunId, TenantId } from '../domain/ids.ts'
-import type { Page, PageRequest, RunStore, StoredRun } from '../domain/ports/store.ts'
+import type { BerthRuns, Page, PageRequest, RunStore, StoredRun } from '../domain/ports/store.ts'
 import type { Run, RunStatus } from '../domain/run.ts'
 import { parseCursor, toPage } from './cursor.ts'
 import type { Database } from './database.ts'
@@ -40,6 +40,25 @@ const listRuns = (
         eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(place.createdAt, place.id as RunId)),
       )
     return toPage(await query.execute(), limit, parseRun)
+  })
+
+const countByBerth = (database: Database, since: Date): Promise<readonly BerthRuns[]> =>
+  database.read(async (db) => {
+    const rows = await db
+      .selectFrom('runs')
+      .select(({ fn, eb }) => [
+        'berth_id' as const,
+        fn.countAll<number>().as('runs'),
+        fn.count<number>(eb.case().when('status', '=', 'system_error').then(1).end()).as('failures'),
+        fn.max('finished_at').as('last_at'),
+      ])
+      .where('berth_id', 'is not', null)
+      .where('finished_at', '>=', since.getTime())
+      .groupBy('berth_id')
+      .execute()
+    return rows.flatMap(({ berth_id: berthId, runs, failures, last_at: lastAt }) =>
+      berthId === null ? [] : [{ berthId, runs, platformFailures: failures, lastAt: new Date(lastAt ?? 0) }],
+    )
   })
 
 const deleteExpiredKeys = (db: Kysely<Tables>, now: Date) =>
@@ -86,5 +105,6 @@ export const createRunStore = (database: Database): RunStore => ({
   requestCancel: (tenantId, runId, now) => requestCancel(database, { tenantId, runId }, now),
   find: (tenantId, runId) => findRun(database, tenantId, runId),
   list: (options) => listRuns(database, options),
+  countByBerth: ({ since }) => countByBerth(database, since),
   deleteExpired: (options) => deleteExpired(database, options),
 })

@@ -66,6 +66,29 @@ const describeIdempotency = ({ create }: StoreHarness): void => {
   })
 }
 
+const describeCounts = ({ create }: StoreHarness): void => {
+  test('finished runs are counted by berth, those that the platform failed apart', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    const [ada, bob] = [await signUp(store, 'ada'), await signUp(store, 'bob')]
+    const [one, other] = [ada.berth?.id ?? null, bob.berth?.id ?? null]
+    await store.runs.record([
+      storedRun(ada.tenant.id, finished(newRun(), 'succeeded', 1), one),
+      storedRun(ada.tenant.id, finished(newRun(), 'failed', 10), one),
+      storedRun(ada.tenant.id, finished(newRun(), 'system_error', 20), one),
+      storedRun(bob.tenant.id, finished(newRun(), 'succeeded', 5), other),
+      storedRun(bob.tenant.id, finished(newRun(), 'succeeded', 50), null),
+    ])
+    await enqueue(store, ada.tenant.id)
+
+    expect(await store.runs.countByBerth({ since: at(6) })).toEqual([
+      { berthId: one, runs: 2, platformFailures: 1, lastAt: at(20) },
+    ])
+    expect(await store.runs.countByBerth({ since: at(0) })).toHaveLength(2)
+    expect(await store.runs.countByBerth({ since: at(100) })).toEqual([])
+  })
+}
+
 const describeQueue = ({ create }: StoreHarness): void => {
   test('queued runs are leased oldest first, each by one owner', async () => {
     await using site = await create()
@@ -304,5 +327,8 @@ export const describeRuns = (harness: StoreHarness): void => {
   })
   describe('records of runs', () => {
     describeRecords(harness)
+  })
+  describe('counts of runs', () => {
+    describeCounts(harness)
   })
 }

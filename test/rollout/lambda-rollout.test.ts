@@ -7,6 +7,7 @@ import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import type { Fleet } from '../../src/domain/ports/fleet.ts'
 import { createLambdaFleet } from '../../src/backends/lambda/lambda-fleet.ts'
 import { createStackBerths } from '../../src/backends/lambda/stack-berths.ts'
+import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
@@ -122,7 +123,14 @@ test('under load no run fails, and none is executed behind a fence that is raise
     .next('rollout.updating')
     .then(() => log.next('rollout.updating'))
     .then(() => log.next('rollout.updating'))
-  const deps = { fleet, wanted: home.wantedImage, activity: null, clock, ids, events: log }
+  const deps = {
+    fleet,
+    wanted: home.wantedImage,
+    activity: createStoreActivity(server.composed.store),
+    clock,
+    ids,
+    events: log,
+  }
   const rollout = runRollout(deps, {
     target,
     settings,

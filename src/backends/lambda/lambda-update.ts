@@ -2,6 +2,7 @@ import { UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
 import { awsFailureOf, isBusy, isNotFound } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { pacedCall } from '../../aws/paced-call.ts'
+import type { Priority } from '../../aws/pacer.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import { type Asking, type FunctionView, readNamedFunction } from './lambda-functions.ts'
@@ -15,8 +16,15 @@ export interface CodeUpdate extends Asking {
 
 /** An image takes 10 to 60 s to be made ready; much longer is a fault. */
 const DEADLINE_MS = 5 * 60_000
-const FIRST_POLL_MS = 500
-const POLL_MS = 3000
+/**
+ * Someone waits for a run or a sign-up; a rollout has hundreds under way at once, whose polls share GetFunction's 92/s: at 14.5 updates/s of
+ * 30 s each they take 75/s.
+ */
+const polls: Readonly<Record<Priority, { readonly firstMs: number; readonly mostMs: number }>> = {
+  waiting: { firstMs: 500, mostMs: 3000 },
+  signUp: { firstMs: 500, mostMs: 3000 },
+  rollout: { firstMs: 4000, mostMs: 12_000 },
+}
 
 const digestOf = (image: string): string => image.slice(image.indexOf('@') + 1)
 
@@ -41,7 +49,8 @@ const settled = async (cell: Cell, update: CodeUpdate, deadlineMs: number): Prom
         data: { function: update.functionName, state: view.state, update: view.update },
       })
     // Jitter, so that many who began together do not ask together.
-    await update.clock.sleep(Math.min(POLL_MS, FIRST_POLL_MS * attempt) * (0.5 + Math.random()), update.signal)
+    const { firstMs, mostMs } = polls[update.priority]
+    await update.clock.sleep(Math.min(mostMs, firstMs * attempt) * (0.5 + Math.random()), update.signal)
   }
 }
 

@@ -22,7 +22,9 @@ const withCell = async <T>(
     import('../../main/deployment/open-rollout.ts'),
   ])
   using deployment = openDeployment(placeOf(flags, process.env))
-  return work(await openRollout(deployment, { events, signal }))
+  const databaseUrl = process.env['DATABASE_URL'] || null
+  await using rollout = await openRollout(deployment, { databaseUrl, events, signal })
+  return await work(rollout)
 }
 
 const endings: Readonly<Record<RolloutOutcome['state'], number>> = {

@@ -197,6 +197,15 @@ export type RunInsertion =
   /** The same key with another body. */
   | { readonly outcome: 'conflict' }
 
+/** Finished runs of one berth. */
+export interface BerthRuns {
+  readonly berthId: BerthId
+  readonly runs: number
+  /** Of these, ended by Berth or the runner and not by the tenant's code. */
+  readonly platformFailures: number
+  readonly lastAt: Date
+}
+
 export interface RunStore {
   /**
    * Durable when it resolves. With `lease` the inserting process executes it itself at once.
@@ -233,6 +242,8 @@ export interface RunStore {
   find(tenantId: TenantId, runId: RunId): Promise<StoredRun | null>
   /** Newest first. */
   list(options: PageRequest & { tenantId: TenantId; status: RunStatus | null }): Promise<Page<Run>>
+  /** Runs that have finished since then, by berth; berths without any are left out. */
+  countByBerth(options: { since: Date }): Promise<readonly BerthRuns[]>
   /** Deletes terminal runs and idempotency keys that are older; the ids let the caller delete their artifacts. */
   deleteExpired(options: { before: Date; now: Date; limit: number }): Promise<readonly StoredRun[]>
 }

@@ -13,8 +13,10 @@ import { defaultRolloutSettings, type RolloutScope, type RolloutSettings } from 
 import type { RolloutReport } from '../../rollout/rollout-report.ts'
 import { runRollout } from '../../rollout/run-rollout.ts'
 import { hold, pin, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
+import { openStore } from '../../store/open-store.ts'
 import { createRandomIds } from '../random-ids.ts'
 import type { Deployment } from './deployment.ts'
+import { createStoreActivity } from './store-activity.ts'
 
 export type RolloutOutcome = RolloutReport
 export type RolloutStatus = FleetStatus
@@ -28,8 +30,8 @@ export interface StartOptions {
   readonly settings: Partial<RolloutSettings>
 }
 
-/** Rollouts of one cell, with what AWS shows of it alone: no server and no store is asked. */
-export interface CellRollout {
+/** Rollouts of one cell. */
+export interface CellRollout extends AsyncDisposable {
   /** Updates that AWS takes per second; the rest of the control plane shares it. */
   readonly limitPerSecond: number
   start(options: StartOptions): Promise<RolloutOutcome>
@@ -44,18 +46,25 @@ export interface CellRollout {
 }
 
 interface Opening {
+  /** The store that several servers share; null where none can be asked, and then nothing is known of activity. */
+  readonly databaseUrl: string | null
   readonly events: Events
   readonly signal: AbortSignal
 }
 
 /** @throws {BerthError} config_invalid when the cell has no foundation */
-export const openRollout = async (deployment: Deployment, { events, signal }: Opening): Promise<CellRollout> => {
+export const openRollout = async (
+  deployment: Deployment,
+  { databaseUrl, events, signal }: Opening,
+): Promise<CellRollout> => {
   const { clock } = deployment
   const cell = await openCell({ ...deployment.cell, signal })
   const ids = createRandomIds(clock)
   const wanted = createWantedImage(cell, clock)
   const fleet = createLambdaFleet(cell, { clock, ids })
-  const deps: RolloutDeps = { fleet, wanted, activity: null, clock, ids, events }
+  const store = databaseUrl === null ? null : await openStore({ databaseUrl, dataDir: '', clock })
+  const activity = store === null ? null : createStoreActivity(store)
+  const deps: RolloutDeps = { fleet, wanted, activity, clock, ids, events }
   const change = (make: (present: Wanted) => Wanted): Promise<Wanted> =>
     wanted.change((present) => make(present ?? noImage()), { signal })
   const start: CellRollout['start'] = (options) =>
@@ -77,6 +86,7 @@ export const openRollout = async (deployment: Deployment, { events, signal }: Op
     raiseFence: (version) => change((present) => raiseFence(present, version)),
     pin: (one) => change((present) => pin(present, one)),
     unpin: (berthId) => change((present) => unpin(present, berthId)),
+    [Symbol.asyncDispose]: async () => store?.[Symbol.asyncDispose](),
   }
 }
 
