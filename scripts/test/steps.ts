@@ -50,7 +50,18 @@ const withReport = async (
 }
 
 /** Folders whose tests start many processes or take long; `npm run ok` leaves them to `npm test`. */
-const slow = ['test/durability/**', 'test/cli/**', 'test/backends/**', 'test/quickstart/**']
+const slow = [
+  'test/durability/**',
+  'test/cli/**',
+  'test/backends/**',
+  'test/quickstart/**',
+  'test/aws-local/**',
+  'test/rollout/**',
+  'test/scripts/live-smoke*',
+  'test/main/lambda-*',
+  'test/main/lost-store*',
+  'test/provisioner/*crash*',
+]
 
 const vitest: Step = {
   name: 'vitest',
