@@ -113,5 +113,6 @@ const pairBerths = (both: readonly [Backend, Backend], { of, find }: Lookup): Be
     suspend: async (berthId, options) => (await of(berthId)).berths.suspend(berthId, options),
     resume: async (berthId, options) => (await of(berthId)).berths.resume(berthId, options),
     standing: async (berthId, options) => (await of(berthId)).berths.standing(berthId, options),
+    drift: async (berthId, options) => (await of(berthId)).berths.drift?.(berthId, options) ?? [],
   }
 }

@@ -52,6 +52,7 @@ export const createRoutedBerths = (
     suspend: async (berthId, options) => (await routes.of(berthId, options)).berths.suspend(berthId, options),
     resume: async (berthId, options) => (await routes.of(berthId, options)).berths.resume(berthId, options),
     standing: async (berthId, options) => (await routes.of(berthId, options)).berths.standing(berthId, options),
+    drift: async (berthId, options) => (await routes.of(berthId, options)).berths.drift?.(berthId, options) ?? [],
     list: (options) => fromEveryCell(routes, (cell) => cell.berths.list(options), options),
   }
 }

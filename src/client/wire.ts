@@ -108,5 +108,6 @@ export interface Reconciliation {
     readonly action: string
     readonly done: boolean
     readonly error: string | null
+    readonly detail?: string | undefined
   }[]
 }

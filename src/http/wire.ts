@@ -205,6 +205,7 @@ export const reconcileReportWire = z
         ]),
         done: z.boolean(),
         error: z.string().nullable(),
+        detail: z.string().optional().meta({ description: 'What differs, where the kind does not say it all.' }),
       }),
     ),
   })

@@ -12,7 +12,11 @@ export const deepGaps = async (
 ): Promise<readonly Omit<ReconcileFinding, 'done' | 'error'>[]> => {
   if (row.state !== 'ready') return []
   const ids = { berthId: row.id, tenantId: row.tenantId }
-  return (await isRecorded(deps, row, signal)) ? [] : [{ kind: 'unrecorded', ...ids, action: 'record' }]
+  const drift = (await deps.berths.drift?.(row.id, { signal })) ?? []
+  return [
+    ...((await isRecorded(deps, row, signal)) ? [] : [{ kind: 'unrecorded', ...ids, action: 'record' } as const]),
+    ...(drift.length === 0 ? [] : [{ kind: 'drifted', ...ids, action: 'upgrade', detail: drift.join('; ') } as const]),
+  ]
 }
 
 const isRecorded = async ({ store, berths }: Deps, { id }: Berth, signal: AbortSignal): Promise<boolean> => {

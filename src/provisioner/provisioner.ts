@@ -110,6 +110,8 @@ export type ReconcileFinding = {
   /** False in a dry run and when the action failed. */
   readonly done: boolean
   readonly error: string | null
+  /** What differs, of a kind that does not say it all. */
+  readonly detail?: string
 }
 
 export interface ReconcileReport {

@@ -5,6 +5,7 @@ import type { BerthId } from '../../domain/ids.ts'
 import type { BerthResources, Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import { listBerths } from './berth-listing.ts'
+import { driftOf } from './berth-drift.ts'
 import { isLogGroupThere, isRoleThere, lookAtFunction } from './berth-parts.ts'
 import { resumeBerth, standingOf, suspendBerth } from './berth-standing.ts'
 import { createBerth } from './create-berth.ts'
@@ -65,6 +66,7 @@ export const createStackBerths = (deps: StackBerthsDeps, options: StackBerthsOpt
     suspend: async (berthId, { signal }) => suspendBerth(parts, berthId, ask(signal, 'waiting')),
     resume: async (berthId, { signal }) => resumeBerth(parts, berthId, ask(signal, 'waiting')),
     standing: async (berthId, { signal }) => standingOf(parts, berthId, ask(signal, 'rollout')),
+    drift: async (berthId, { signal }) => driftOf(cell, berthId, ask(signal, 'rollout')),
     upgrade: async (berthId, { signal }) => upgradeStack(parts, berthId, ask(signal, 'rollout')),
   }
 }

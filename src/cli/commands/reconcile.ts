@@ -50,7 +50,7 @@ const columns = [
   { title: 'TENANT' },
   { title: 'ACTION' },
   { title: 'DONE' },
-  { title: 'ERROR' },
+  { title: 'DETAIL' },
 ]
 
 const cellsOf = (finding: {
@@ -60,11 +60,12 @@ const cellsOf = (finding: {
   readonly action: string
   readonly done: boolean
   readonly error: string | null
+  readonly detail?: string | undefined
 }): readonly string[] => [
   finding.kind,
   finding.berthId ?? '-',
   finding.tenantId ?? '-',
   finding.action,
   finding.done ? 'yes' : 'no',
-  visible(finding.error ?? '-'),
+  visible(finding.error ?? finding.detail ?? '-'),
 ]

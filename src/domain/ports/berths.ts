@@ -50,4 +50,6 @@ export interface Berths {
   /** Gives back what `suspend` took; credentials from before stay worthless. @throws {BerthError} backend_unavailable */
   resume(berthId: BerthId, options: { signal: AbortSignal }): Promise<void>
   standing(berthId: BerthId, options: { signal: AbortSignal }): Promise<Standing>
+  /** In what a whole berth differs from what it would be if it were made now, a sentence each. @default it has nothing that could differ */
+  drift?(berthId: BerthId, options: { signal: AbortSignal }): Promise<readonly string[]>
 }

@@ -9,6 +9,7 @@ import { createStackBerths } from '../../../src/backends/lambda/stack-berths.ts'
 import { createRandomIds } from '../../../src/main/random-ids.ts'
 import { createSystemClock } from '../../../src/main/system-clock.ts'
 import { codeOf, collect, quiet } from '../../contract/content.ts'
+import { ownerOf } from '../../support/owner-of.ts'
 import { type AwsCell, openAwsCell, quickPoll } from '../../support/aws-cell.ts'
 import { type AwsLocal, startAwsLocal } from '../../support/aws-local.ts'
 
@@ -58,6 +59,9 @@ test('the server’s own role suffices to look at a berth, list it and destroy i
   expect(await berths.find(berthId, { signal })).toEqual({ berthId, partial: false })
   expect(await collect(berths.list({ signal }))).toContainEqual(expect.objectContaining({ berthId, partial: false }))
   expect(await berths.standing(berthId, { signal })).toBe('running')
+  expect(await berths.drift?.(berthId, { signal })).toEqual([])
+  await berths.owners.record(ownerOf(berthId), { signal })
+  expect((await berths.owners.trace(berthId, { signal })).kind).toBe('owned')
   expect(await berths.upgrade(berthId, { signal })).toBe('unchanged')
   expect((await readQuotas(cell, 1, { priority: 'rollout', signal })).berthsLeft).toBeGreaterThan(0)
   await berths.destroy(berthId, { signal })

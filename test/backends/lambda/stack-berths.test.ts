@@ -3,9 +3,24 @@ import {
   DescribeStacksCommand,
   waitUntilChangeSetCreateComplete,
 } from '@aws-sdk/client-cloudformation'
-import { CreateLogGroupCommand, DeleteLogGroupCommand, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
-import { GetRolePolicyCommand, ListRolePoliciesCommand } from '@aws-sdk/client-iam'
-import { GetFunctionCommand, UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
+import {
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  DescribeLogGroupsCommand,
+  PutRetentionPolicyCommand,
+} from '@aws-sdk/client-cloudwatch-logs'
+import {
+  DeleteRolePermissionsBoundaryCommand,
+  GetRolePolicyCommand,
+  ListRolePoliciesCommand,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam'
+import {
+  GetFunctionCommand,
+  PutFunctionConcurrencyCommand,
+  UpdateFunctionCodeCommand,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda'
 import { CreateMultipartUploadCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { filesPrefixOf, logGroupOf, nameOf, runsPrefixOf } from '../../../src/backends/lambda/names.ts'
@@ -337,5 +352,36 @@ describe('upgrading a stack', () => {
 
   test('of a berth without a stack is refused', async () => {
     expect(await codeOf(berths.upgrade(ids.berthId(), { signal }))).toBe('not_found')
+  })
+})
+
+describe('drift', () => {
+  test('a berth that was just made has none, and every setting or right that somebody changed is told', async () => {
+    const berthId = await made()
+    const { lambda, logs, iam } = home.cell.clients
+    const [FunctionName, RoleName] = [nameFor(berthId), nameFor(berthId)]
+    const drift = () => berths.drift?.(berthId, { signal })
+    expect(await drift()).toEqual([])
+    await berths.suspend(berthId, { signal })
+    expect(await drift()).toEqual([])
+    await berths.resume(berthId, { signal })
+
+    await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, MemorySize: 2048, Timeout: 7 }))
+    await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 3 }))
+    await logs.send(new PutRetentionPolicyCommand({ logGroupName: logGroupOf('berth', berthId), retentionInDays: 7 }))
+    await iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName }))
+    const wide = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] }
+    for (const PolicyName of ['own-prefix-and-log-group', 'more'])
+      await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: JSON.stringify(wide) }))
+
+    expect(await drift()).toEqual([
+      'memory MiB: 2048, wanted 1024',
+      'time-out seconds: 7, wanted 120',
+      'reserved concurrency: 3, wanted null',
+      'log retention days: 7, wanted 30',
+      `permissions boundary: undefined, wanted ${home.cell.foundation.boundaryArn}`,
+      'policy more is not the template’s',
+      'policy own-prefix-and-log-group is not as the template has it',
+    ])
   })
 })
