@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { berthIdSchema, tenantIdSchema, type BerthId } from './ids.ts'
 
 /** `left`: a move took the tenant to another berth, and this one is to go. */
-export const berthOwnerStateSchema = z.enum(['active', 'suspended', 'deprovisioning', 'left'])
+const berthOwnerStateSchema = z.enum(['active', 'suspended', 'deprovisioning', 'left'])
 
 /**
  * Whose a berth is, as it lies with the berth itself, so that the rows can be made again after the store is lost. It names the tenant by

@@ -53,7 +53,7 @@ export const createOwnerRecorder = (
   }
 }
 
-export const servedBy = ({ berths }: Pick<Deps, 'berths'>): readonly string[] => berths.movesTo ?? [berths.backend]
+const servedBy = ({ berths }: Pick<Deps, 'berths'>): readonly string[] => berths.movesTo ?? [berths.backend]
 
 /** Half the lease is left when the last one ends: nobody else writes, or destroys the berth, meanwhile. */
 const recordAll = async (
