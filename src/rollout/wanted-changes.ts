@@ -36,12 +36,13 @@ export const hold = (present: Wanted, reason: string): Wanted => ({ ...present, 
 
 export const resume = (present: Wanted): Wanted => without(present, 'held')
 
-/** @throws {BerthError} conflict when no berth could be brought before it */
+/** @throws {BerthError} conflict when berths could not be brought before it, or are on their way behind it */
 export const raiseFence = (present: Wanted, fence: number): Wanted => {
-  if (fence <= present.version) return { ...present, fence }
+  const most = Math.min(present.version, targetOf(present).version)
+  if (fence <= most) return { ...present, fence }
   throw new BerthError(
     'conflict',
-    `fence: expected at most ${present.version}, the version that berths can be brought to, got ${fence}; finish its rollout first`,
+    `fence: expected at most ${most}, the version that berths can be brought to, got ${fence}; finish its rollout first`,
   )
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ import { createSystemClock } from '../../src/main/system-clock.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
 import { runRollout } from '../../src/rollout/run-rollout.ts'
 import { raiseFence } from '../../src/rollout/wanted-changes.ts'
-import { berth } from '../cli/berth-process.ts'
+import { berth, spawnBerth } from '../cli/berth-process.ts'
 import { collect, quiet } from '../contract/content.ts'
 import { openAwsCell, quickPoll } from '../support/aws-cell.ts'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
@@ -43,7 +44,7 @@ const openCellOn2 = async (deployment: string) => {
   return { ...home, first: home.image, fleet, images, image }
 }
 
-test('a bad image is stopped in its ring and undone, and the next one reaches everybody', async () => {
+test('a bad image is stopped in its ring and undone; the next one, once interrupted, reaches everybody', async () => {
   await using home = await openCellOn2('bad')
   const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
   await Promise.all(Array.from({ length: 6 }, () => berths.create(ids.berthId(), { signal: quiet() })))
@@ -59,7 +60,9 @@ test('a bad image is stopped in its ring and undone, and the next one reaches ev
 
   const bad = await start(await home.image('bad', BAD_IMAGES.crashesAtStart), '--roll-back')
   const restored = await home.images()
-  const good = await start(await home.image('good', { kind: 'runner', version: 3 }))
+  const next = await home.image('good', { kind: 'runner', version: 3 })
+  const interrupted = await interruptInUpdate(['--deployment', 'bad', '--image', next, '--image-version', '3'])
+  const good = await start(next)
   const status = await rollout('status')
   const tooHigh = await rollout('fence', '4')
   const text = await readFile(summary, 'utf8')
@@ -68,12 +71,27 @@ test('a bad image is stopped in its ring and undone, and the next one reaches ev
   expect([bad.code, bad.answer.state, bad.answer.updated], bad.stderr).toEqual([4, 'rolled_back', 5])
   expect(bad.answer.reason).toMatch(/^self-test of 5 of 5 failed/)
   expect(restored).toEqual(Array.from({ length: 6 }, () => home.first))
-  expect([good.code, good.answer.state, good.answer.updated], good.stderr).toEqual([0, 'done', 6])
+  expect(interrupted).toBe(130)
+  expect([good.code, good.answer.state], good.stderr).toEqual([0, 'done'])
   expect(status.answer).toMatchObject({ target: { version: 3 }, offered: true, images: [{ version: 3, berths: 6 }] })
   expect([tooHigh.code, tooHigh.answer.error.code]).toEqual([2, 'conflict'])
   expect(text).toContain('rolled back')
-  expect(text).toContain('| 6 | 6 | 0 | 0 | 0 |')
+  expect(text).toMatch(/\| 6 \| \d \| 0 \| 0 \| 0 \|/)
 }, 180_000)
+
+/** Ctrl-C while Lambda is asked for an update. */
+const interruptInUpdate = async (flags: readonly string[]): Promise<number | null> => {
+  using fault = aws.control.fault({ kind: 'hold', action: 'UpdateFunctionCode' })
+  const child = spawnBerth(['rollout', 'start', ...flags], { env: aws.env })
+  child.stdout.resume()
+  child.stderr.resume()
+  const ended = once(child, 'close')
+  await fault.firstFired
+  child.kill('SIGINT')
+  const [code] = (await ended) as [number | null]
+  fault.release()
+  return code
+}
 
 interface Seen {
   readonly startedMs: number

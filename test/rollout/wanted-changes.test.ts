@@ -1,0 +1,80 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { isBerthError } from '../../src/domain/errors.ts'
+import { type Wanted, wantedImageSchema } from '../../src/domain/wanted-image.ts'
+import {
+  hold,
+  pin,
+  pinsAt,
+  promote,
+  propose,
+  raiseFence,
+  resume,
+  rollBackTo,
+  unpin,
+} from '../../src/rollout/wanted-changes.ts'
+import { berthAt, v1, v2, v3 } from './scripted-fleet.ts'
+
+type Change = (present: Wanted) => Wanted
+
+const anImage = fc.constantFrom(v1, v2, v3)
+const aChange: fc.Arbitrary<Change> = fc.oneof(
+  anImage.map(
+    (image): Change =>
+      (present) =>
+        propose(present, image),
+  ),
+  anImage.map(
+    (image): Change =>
+      (present) =>
+        promote(present, image),
+  ),
+  fc.integer({ min: 0, max: 4 }).map(
+    (fence): Change =>
+      (present) =>
+        raiseFence(present, fence),
+  ),
+  fc.constantFrom<Change>(rollBackTo, resume, (present) => hold(present, 'because')),
+)
+
+/** Those that are refused change nothing. */
+const apply = (present: Wanted, change: Change): Wanted => {
+  try {
+    return change(present)
+  } catch (error) {
+    if (!isBerthError(error)) throw error
+    return present
+  }
+}
+
+test('whatever is done in whatever order, what is wanted can be read again and may run', () => {
+  fc.assert(
+    fc.property(fc.array(aChange, { maxLength: 30 }), (changes) => {
+      const wanted = changes.reduce(apply, propose(null, v1))
+      expect(wantedImageSchema.parse(JSON.parse(JSON.stringify(wanted)))).toEqual(wanted)
+      expect(wanted.candidate?.version ?? wanted.version).toBeGreaterThanOrEqual(wanted.fence)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('new berths get an image only by its promotion or on the way back', () => {
+  fc.assert(
+    fc.property(fc.array(aChange, { maxLength: 30 }), aChange, (changes, change) => {
+      const before = changes.reduce(apply, propose(null, v1))
+      const after = apply(before, change)
+      const allowed = [before.image, before.candidate?.image, before.previous?.image]
+      expect(allowed).toContain(after.image)
+    }),
+  )
+})
+
+test('a pin holds until its end, one for each berth', () => {
+  const until = '2026-02-01T00:00:00Z'
+  const one = { berthId: berthAt(1), image: v1.image, reason: 'audit', until }
+  const pinned = pin(pin({ ...v2, fence: 0 }, { ...one, reason: 'older' }), one)
+
+  expect(pinsAt(pinned, new Date('2026-01-31T23:59:59Z'))).toEqual([one])
+  expect(pinsAt(pinned, new Date(until))).toEqual([])
+  expect(unpin(pinned, berthAt(1)).pins).toEqual([])
+})
