@@ -112,7 +112,10 @@ const mend = async (
   })
   if (error.code !== 'runner_outdated') return
   if (fence === null) throw error
-  await deps.fleet.update(berthId, fence.image, { signal })
+  await deps.fleet.update(berthId, fence.image, { signal }).catch((cause: unknown) => {
+    // Where berths share a runner, only whoever rolls out can bring it past the fence.
+    throw isBerthError(cause) && cause.code === 'unsupported' ? error : cause
+  })
 }
 
 const asBerthError = (error: unknown): BerthError =>

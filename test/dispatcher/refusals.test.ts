@@ -61,6 +61,15 @@ test('a runner that stays outdated is tried once and then told', async () => {
   expect(dispatch.requests).toHaveLength(2)
 })
 
+test('a runner that no single berth can be brought past stays outdated, which is no fault of the caller', async () => {
+  const updateFails = new BerthError('unsupported', 'one function serves all tenants')
+  const dispatch = refusesOnce('runner_outdated')
+  await using site = await openDispatchSite({ dispatch, fence: () => fence, updateFails })
+
+  expect(await codeOf(site.dispatcher.run(ask()))).toBe('runner_outdated')
+  expect(dispatch.requests).toHaveLength(1)
+})
+
 test('a runner that refused before it began is asked once more', async () => {
   await using site = await openDispatchSite({ dispatch: refusesOnce('runner_failed', { runnerVersion: 1 }) })
 

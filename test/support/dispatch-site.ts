@@ -41,6 +41,8 @@ export interface DispatchSiteOptions extends DispatcherOptions {
   readonly dispatch?: ScriptedDispatch
   /** Stands between the dispatcher and the real store. */
   readonly faultyRuns?: (runs: RunStore) => RunStore
+  /** What an update of a berth throws. */
+  readonly updateFails?: Error
   /** As the berths' cell has it now. */
   readonly fence?: () => Fence
   /** The dispatcher's own. */
@@ -55,14 +57,17 @@ const selfTest = async () => ({ passed: true, runnerVersion: 1, image: 'local', 
 /** A real store, real folders and a real provisioner; only the runner is scripted. */
 export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promise<DispatchSite> => {
   const { dispatch = createScriptedDispatch(), faultyRuns = (runs) => runs, clock = systemClock, ...more } = options
-  const { fence, ...settings } = more
+  const { fence, updateFails, ...settings } = more
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-dispatcher-'))
   const store = await openSqliteStore({ dataDir, clock: systemClock })
   const layout = await openLayout(join(dataDir, 'folders'), [])
   const files = createFolderFiles(layout)
   const log = createEventLog()
   const updates: string[] = []
-  const update = async (_: unknown, image: string) => void updates.push(image)
+  const update = async (_: unknown, image: string) => {
+    updates.push(image)
+    if (updateFails !== undefined) throw updateFails
+  }
   const provisioner = createProvisioner(
     { store, clock: systemClock, ids, events: log, berths: createBerthFolders(layout), fleet: { selfTest } },
     { pickCell: async () => 'home', spares: 0, maxBerths: 1000, pollMs: 50, lookupTtlMs: 3_600_000 },
