@@ -1,11 +1,24 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/durability/')
+
+/** Fifty rounds of kill -9 take minutes: begun last, they would be waited for by all other workers. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // Not an array's method but the sequencer's own.
+    // oxlint-disable-next-line unicorn/no-array-sort
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   test: {
     root: `${import.meta.dirname}/..`,
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/fail-on-warning.ts'],
-    sequence: { shuffle: true },
+    sequence: { shuffle: { tests: true, files: false }, sequencer: LongestFirst },
     // One more than the two cores that CI has: with two, a third of the time went by in waiting for servers, stacks and polls.
     maxWorkers: 3,
     // How long a hung test is waited for. No test measures itself by these: a loaded machine takes its time.
