@@ -23,8 +23,10 @@ export type {
   WireKey,
   WireTenant,
 } from './client/wire.ts'
-export { BerthError, errorTable, isBerthError } from './domain/errors.ts'
-export type { ErrorCategory, ErrorCode, ErrorEntry, FieldError } from './domain/errors.ts'
+export { errorTable } from './domain/error-table.ts'
+export { BerthError, isBerthError } from './domain/errors.ts'
+export type { ErrorCategory, ErrorCode, ErrorEntry } from './domain/error-table.ts'
+export type { FieldError } from './domain/errors.ts'
 export type {
   Artifact,
   CodeError,

@@ -1,4 +1,4 @@
-import { type ErrorCategory, type ErrorEntry, errorTable } from '../../src/domain/errors.ts'
+import { type ErrorCategory, type ErrorEntry, errorTable } from '../../src/domain/error-table.ts'
 
 const categories: Readonly<Record<ErrorCategory, string>> = {
   caller: 'The request is at fault. Sending it again unchanged does not help.',
@@ -21,7 +21,7 @@ export const renderErrorsDoc = (): string => {
   })
   return `# Errors
 
-Every error that Berth answers with, from the table in \`src/domain/errors.ts\` (written by \`npm run docs\`; a test compares the two).
+Every error that Berth answers with, from the table in \`src/domain/error-table.ts\` (written by \`npm run docs\`; a test compares the two).
 
 An answer that is an error is \`application/problem+json\` (RFC 9457) with \`code\`, \`category\`, \`retryable\`, \`remedy\` and \`requestId\`;
 \`errors\` lists the fields at fault. Codes are the contract, texts are not. How a tenant's code ended is never an HTTP error: the run has

@@ -151,7 +151,7 @@ const tryIsolation = async ({ findings, cell, alice, bob, signal }: Scene): Prom
 }
 
 const SETTLE_MS = 60_000
-const refusedCodes = ['tenant_suspended', 'rate_limited', 'backend_unavailable', 'berth_busy']
+const refusedCodes = new Set<string>(['tenant_suspended', 'rate_limited', 'backend_unavailable', 'berth_busy'])
 
 const suspendAndResume = async ({ findings, cell, server, alice, deployment, signal }: Scene): Promise<void> => {
   const FunctionName = nameOf(cell.deployment, alice.berthId)
@@ -174,7 +174,7 @@ const suspendAndResume = async ({ findings, cell, server, alice, deployment, sig
     )
     if (refused === null) throw new Error('an invoke past the server was served')
     if (!isBerthError(refused)) throw refused
-    return `an invoke past the server: ${refused.code}${refusedCodes.includes(refused.code) ? '' : ` (${refused.message})`}`
+    return `an invoke past the server: ${refused.code}${refusedCodes.has(refused.code) ? '' : ` (${refused.message})`}`
   })
   await findings.prove('resumed', async () => {
     await server.operator('POST', `/v1/tenants/${alice.id}/resume`)

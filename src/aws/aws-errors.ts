@@ -1,4 +1,5 @@
-import { BerthError, type ErrorCode, isBerthError } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/error-table.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 
 /** What an error of the AWS SDK tells, whatever client threw it. */
 export interface AwsFailure {

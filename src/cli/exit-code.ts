@@ -1,4 +1,5 @@
-import { type BerthError, type ErrorCode, errorTable, isBerthError } from '../domain/errors.ts'
+import { type ErrorCode, errorTable } from '../domain/error-table.ts'
+import { type BerthError, isBerthError } from '../domain/errors.ts'
 import type { Run } from '../domain/run.ts'
 
 /** What the exit codes of `berth` mean; above 4 they are those of sysexits.h. */

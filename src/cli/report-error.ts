@@ -1,4 +1,5 @@
-import { type BerthError, errorTable, isBerthError } from '../domain/errors.ts'
+import { errorTable } from '../domain/error-table.ts'
+import { type BerthError, isBerthError } from '../domain/errors.ts'
 import { remedyOf, requestIdOf } from '../client/problem.ts'
 import { isAbort } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'

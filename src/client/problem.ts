@@ -1,4 +1,5 @@
-import { BerthError, type ErrorCode, type FieldError, errorTable, isBerthError } from '../domain/errors.ts'
+import { type ErrorCode, errorTable } from '../domain/error-table.ts'
+import { BerthError, type FieldError, isBerthError } from '../domain/errors.ts'
 
 const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(errorTable, value)

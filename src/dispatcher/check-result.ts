@@ -1,5 +1,5 @@
 import { Validator } from '@cfworker/json-schema'
-import type { ErrorCode } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/error-table.ts'
 import type { JsonSchema } from '../domain/result-schema.ts'
 import { createFailure, type Run } from '../domain/run.ts'
 import { countRules } from '../domain/schema-rules.ts'

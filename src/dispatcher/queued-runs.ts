@@ -1,4 +1,5 @@
-import { BerthError, errorTable, isBerthError } from '../domain/errors.ts'
+import { errorTable } from '../domain/error-table.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { QueuedRun } from '../domain/ports/store.ts'
 import type { ActiveRun } from './active-runs.ts'
 import type { Ticket } from './admission.ts'

@@ -1,4 +1,5 @@
-import { BerthError, type ErrorCode, errorTable, toldToTenants } from '../domain/errors.ts'
+import { type ErrorCode, errorTable } from '../domain/error-table.ts'
+import { BerthError, toldToTenants } from '../domain/errors.ts'
 import type { RunId } from '../domain/ids.ts'
 import {
   type Artifact,

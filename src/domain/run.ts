@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ErrorCode, errorTable } from './errors.ts'
+import { type ErrorCode, errorTable } from './error-table.ts'
 import { fileNameSchema } from './file-name.ts'
 import { runIdSchema } from './ids.ts'
 import { MAX_TIMEOUT_MS } from './limits.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ErrorCode, errorTable } from './errors.ts'
+import { type ErrorCode, errorTable } from './error-table.ts'
 import { languageSchema, logsSchema, codeErrorSchema, profileSchema, resultSchema } from './run.ts'
 import { runLimitsSchema } from './limits.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errorTable } from '../domain/errors.ts'
+import { errorTable } from '../domain/error-table.ts'
 import { docsStyle } from './docs-style.ts'
 import type { OpenApiDocument } from './openapi.ts'
 

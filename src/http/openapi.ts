@@ -1,6 +1,6 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import { z } from 'zod'
-import { errorTable, type ErrorCode } from '../domain/errors.ts'
+import { errorTable, type ErrorCode } from '../domain/error-table.ts'
 import type { Operation } from './operation.ts'
 import { problemWire } from './wire.ts'
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ErrorCode } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/error-table.ts'
 import type { CallerContext, RequestContext, TenantContext } from './request-context.ts'
 
 export interface Answer {

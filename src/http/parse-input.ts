@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { BerthError, type ErrorCode } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/error-table.ts'
+import { BerthError } from '../domain/errors.ts'
 import { describeIssue } from './describe-issue.ts'
 
 const MAX_ERRORS = 20

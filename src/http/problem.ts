@@ -1,11 +1,5 @@
-import {
-  BerthError,
-  errorTable,
-  isBerthError,
-  type ErrorCode,
-  type FieldError,
-  toldToTenants,
-} from '../domain/errors.ts'
+import { errorTable, type ErrorCode } from '../domain/error-table.ts'
+import { BerthError, isBerthError, type FieldError, toldToTenants } from '../domain/errors.ts'
 
 export interface Problem {
   readonly type: string

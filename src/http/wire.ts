@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { errorTable, type ErrorCode } from '../domain/errors.ts'
+import { errorTable, type ErrorCode } from '../domain/error-table.ts'
 import { berthIdSchema, keyIdSchema, runIdSchema, tenantIdSchema } from '../domain/ids.ts'
 import { runLimitsSchema } from '../domain/limits.ts'
 import { artifactSchema, languageSchema, runRequestSchema, runSchema, runStatusSchema } from '../domain/run.ts'

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { BerthError, type ErrorCode } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/error-table.ts'
+import { BerthError } from '../domain/errors.ts'
 import { createProblem } from '../http/problem.ts'
 import { requestIdOf } from '../http/request-context.ts'
 

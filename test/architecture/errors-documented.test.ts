@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { renderErrorsDoc } from '../../scripts/docs/errors-doc.ts'
-import { errorTable } from '../../src/domain/errors.ts'
+import { errorTable } from '../../src/domain/error-table.ts'
 
 const doc = readFileSync(resolve(import.meta.dirname, '../../docs/errors.md'), 'utf8')
 

@@ -1,6 +1,7 @@
 import { awsFailureOf } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
-import { BerthError, type ErrorCode } from '../../domain/errors.ts'
+import type { ErrorCode } from '../../domain/error-table.ts'
+import { BerthError } from '../../domain/errors.ts'
 
 interface InvokeFailure {
   readonly code: ErrorCode

@@ -1,4 +1,5 @@
-import { BerthError, errorTable } from '../../domain/errors.ts'
+import { errorTable } from '../../domain/error-table.ts'
+import { BerthError } from '../../domain/errors.ts'
 import type { RunLimits } from '../../domain/limits.ts'
 import { parsePlacePath } from '../../domain/place-path.ts'
 import type { RunnerReply } from '../../domain/runner-protocol.ts'

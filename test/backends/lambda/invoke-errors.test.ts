@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCellClients } from '../../../src/aws/clients.ts'
 import { invokeBerth } from '../../../src/backends/lambda/invoke-berth.ts'
-import { type BerthError, errorTable, isBerthError } from '../../../src/domain/errors.ts'
+import { errorTable } from '../../../src/domain/error-table.ts'
+import { type BerthError, isBerthError } from '../../../src/domain/errors.ts'
 import { quiet } from '../../contract/content.ts'
-import { lambdaError, openScriptedCell, type ScriptedCell, startEndpoint } from './scripted-endpoint.ts'
+import { lambdaError, openScriptedCell, type ScriptedCell, setEndpoint, startEndpoint } from './scripted-endpoint.ts'
 
 let site: ScriptedCell
 beforeAll(async () => {
@@ -145,12 +146,12 @@ describe('an invoke whose connection fails', () => {
     const closed = await startEndpoint()
     await closed[Symbol.asyncDispose]()
     const { AWS_ENDPOINT_URL } = process.env
-    process.env['AWS_ENDPOINT_URL'] = closed.url
+    setEndpoint(closed.url)
     using clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
 
     const error = await failureOf({ cell: { ...site.cell, clients } })
 
-    process.env['AWS_ENDPOINT_URL'] = AWS_ENDPOINT_URL
+    setEndpoint(AWS_ENDPOINT_URL)
     expect(error).toMatchObject({ code: 'backend_unavailable', retryAfterSeconds: 5, data: { started: false } })
   })
 

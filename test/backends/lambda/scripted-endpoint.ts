@@ -80,7 +80,13 @@ const counting = (clock: ScriptedCell['clock']) => {
   return { pacer: counted, taken, rejected }
 }
 
-/** Clients read from the environment where AWS is when they are first used; the next cell changes that. */
+/** `undefined` takes the variable away. */
+export const setEndpoint = (url: string | undefined): void => {
+  if (url === undefined) delete process.env['AWS_ENDPOINT_URL']
+  else process.env['AWS_ENDPOINT_URL'] = url
+}
+
+/** Clients read from the environment where AWS is when they are first used; afterwards it is another cell's again. */
 const settleOn = async (endpoint: ScriptedEndpoint, { lambda, invoke, s3 }: Cell['clients']): Promise<void> => {
   endpoint.script = (_, response) => void response.end('{}')
   await Promise.all([lambda, invoke].map((client) => client.send(new ListFunctionsCommand())))
@@ -92,10 +98,12 @@ const settleOn = async (endpoint: ScriptedEndpoint, { lambda, invoke, s3 }: Cell
 /** A cell whose clients, made as the server makes them, speak to a scripted endpoint. */
 export const openScriptedCell = async (functions: Partial<Cell['functions']> = {}): Promise<ScriptedCell> => {
   const endpoint = await startEndpoint()
+  const before = process.env['AWS_ENDPOINT_URL']
   Object.assign(process.env, credentials, { AWS_ENDPOINT_URL: endpoint.url })
   const clock = createSystemClock()
   const clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
   await settleOn(endpoint, clients)
+  setEndpoint(before)
   const counted = counting(clock)
   const cell: Cell = {
     name: 'scripted',

@@ -10,11 +10,13 @@ import type { Berths } from '../../../src/domain/ports/berths.ts'
 import type { Clock } from '../../../src/domain/ports/clock.ts'
 import { connectAwsCell } from '../../support/aws-cell.ts'
 import { externalId, openProvisioningSite, type ProvisioningSite } from '../../support/provisioning-site.ts'
-import { createScaledClock } from '../../support/scaled-clock.ts'
+import { createScaledClock } from '../../../scripts/bench/scaled-clock.ts'
 
 const SIGN_UPS = 1000
 /** 1,000 stacks at 4 a second take over four minutes; so much faster does the clock run. */
 const SCALE = 16
+/** Of sums of fractions, in tokens. */
+const ROUNDING = 1e-6
 
 interface Grant {
   readonly atMs: number
@@ -23,7 +25,23 @@ interface Grant {
 
 let aws: Server
 let home: Awaited<ReturnType<typeof connectAwsCell>>
-const clock = createScaledClock(SCALE)
+
+/**
+ * Stands still within one turn of the event loop. Between a grant and its note here lie other promises' callbacks, and on a loaded
+ * machine they take long; read from this clock, the grant and its note are at the same time, so budgets are checked to the token.
+ */
+const stillWithinTurn = (clock: Clock): Clock => {
+  let readMs: number | null = null
+  return {
+    ...clock,
+    monotonicMs: () => {
+      if (readMs === null) setImmediate(() => (readMs = null))
+      return (readMs ??= clock.monotonicMs())
+    },
+  }
+}
+
+const clock = stillWithinTurn(createScaledClock(SCALE))
 const grants = new Map<RequestPool, Grant[]>()
 
 // Stacks are whole at once here: what is held is Berth's pace, through the real SDK and the real pacer.
@@ -84,7 +102,6 @@ test('a thousand sign-ups in one go end with a thousand berths, and no pool is e
 
   expect(await site.store.berths.countByState()).toMatchObject({ ready: SIGN_UPS, provisioning: 0, failed: 0 })
   expect(countOf(site, 'berth.failed')).toBe(0)
-  // A grant is noted a moment after it was given, and that moment is as many times as long here as the clock is faster.
   for (const pool of ['lambda', 'stackChanges', 'stackReads', 'getFunction'] as const)
-    expect(excessOf(pool)).toBeLessThanOrEqual(1)
+    expect(excessOf(pool), pool).toBeLessThanOrEqual(ROUNDING)
 }, 600_000)
