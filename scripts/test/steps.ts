@@ -3,21 +3,34 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Tally, tallyOfJunit, tallyOfVitest } from './tally.ts'
 
+interface RunOptions {
+  readonly quick: boolean
+  /** Takes what the step prints. */
+  readonly write: (text: string) => void
+}
+
 export interface Step {
   readonly name: string
   readonly title: string
   /** Part of `npm run ok`. */
   readonly quick: boolean
-  run(options: { quick: boolean }): Promise<Tally>
+  /** Steps of one lane run one after another, lanes beside each other. */
+  readonly lane: 'checks' | 'vitest'
+  run(options: RunOptions): Promise<Tally>
 }
 
 const root = resolve(import.meta.dirname, '../..')
 const reports = resolve(root, '.cache/test')
 const runner = 'runner-image'
 
-const run = (command: string, args: readonly string[]): Promise<number> =>
+// Through a pipe no program sees the terminal that the lines end up on.
+const colors = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
+
+const run = ([program, ...args]: readonly [string, ...string[]], write: RunOptions['write']): Promise<number> =>
   new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    const env = { ...process.env, ...colors }
+    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', write)
     child.on('error', fail)
     child.on('close', (code) => done(code ?? 1))
   })
@@ -27,10 +40,10 @@ const check = (name: string, title: string, command: readonly [string, ...string
   name,
   title,
   quick: true,
-  run: async () => {
-    const [program, ...args] = command
-    const code = await run(program, args)
-    return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
+  lane: 'checks',
+  run: async ({ write }) => {
+    const code = await run(command, write)
+    return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] }
   },
 })
 
@@ -38,15 +51,14 @@ const check = (name: string, title: string, command: readonly [string, ...string
 const withReport = async (
   file: string,
   command: (report: string) => readonly [string, ...string[]],
-  tally: (report: string, exitCode: number) => Tally,
+  { tally, write }: { tally: (report: string, exitCode: number) => Tally; write: RunOptions['write'] },
 ): Promise<Tally> => {
   const report = resolve(reports, file)
   await mkdir(reports, { recursive: true })
   await rm(report, { force: true })
-  const [program, ...args] = command(report)
-  const code = await run(program, args)
+  const code = await run(command(report), write)
   const text = await readFile(report, 'utf8').catch(() => null)
-  return text === null ? { passed: 0, failed: 1, skipped: 0 } : tally(text, code)
+  return text === null ? { passed: 0, failed: 1, skipped: [] } : tally(text, code)
 }
 
 /** Folders whose tests start many processes or take long; `npm run ok` leaves them to `npm test`. */
@@ -67,7 +79,8 @@ const vitest: Step = {
   name: 'vitest',
   title: 'TypeScript tests',
   quick: true,
-  run: ({ quick }) =>
+  lane: 'vitest',
+  run: ({ quick, write }) =>
     withReport(
       'vitest.json',
       (report) => [
@@ -79,7 +92,7 @@ const vitest: Step = {
         `--outputFile.json=${report}`,
         ...(quick ? slow.map((pattern) => `--exclude=${pattern}`) : []),
       ],
-      tallyOfVitest,
+      { tally: tallyOfVitest, write },
     ),
 }
 
@@ -87,7 +100,8 @@ const pytest: Step = {
   name: 'pytest',
   title: 'runner tests',
   quick: false,
-  run: () =>
+  lane: 'checks',
+  run: ({ write }) =>
     withReport(
       'pytest.xml',
       (report) => [
@@ -100,7 +114,7 @@ const pytest: Step = {
         `--junitxml=${report}`,
         'test/runner-image',
       ],
-      tallyOfJunit,
+      { tally: tallyOfJunit, write },
     ),
 }
 
