@@ -1,6 +1,7 @@
 #!/bin/sh
 # Puts AWS's Lambda runtime interface emulator where the tests look for it: .cache/rie/aws-lambda-rie.
-# It is part of a wheel that AWS publishes; the checksum pins the very binary. Safe to run again.
+# It is part of a wheel that AWS publishes; the checksum pins the very binary. Safe to run again. Where none is pinned, this
+# says so and goes on: the tests that need it are skipped, and say why.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -11,8 +12,8 @@ wheel=aws-sam-cli==1.170.0
 case $(uname -m) in
   x86_64) member=samcli/local/rapid/aws-lambda-rie-x86_64 want=6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5 ;;
   *)
-    echo "fetch-rie: no checksum is known for $(uname -m); the tests under the emulator need x86_64" >&2
-    exit 1
+    echo "fetch-rie: AWS's emulator is pinned for x86_64 alone, this is $(uname -m): tests on the AWS stand-in will be skipped" >&2
+    exit 0
     ;;
 esac
 

@@ -47,25 +47,32 @@ missing_packages() {
   find_python > /dev/null || printf 'python3 python3-venv '
   command -v bwrap > /dev/null 2>&1 || printf 'bubblewrap '
   command -v setpriv > /dev/null 2>&1 || printf 'util-linux '
-  [ "$for_tests" = no ] || has_postgres || printf 'postgresql '
+}
+
+install_with_apt() {
+  command -v apt-get > /dev/null 2>&1 || stop "these are missing and there is no apt-get: $*" "install them with this machine's package tool"
+  as_root=''
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2> /dev/null || stop "installing system packages needs root" "sudo apt-get update && sudo apt-get install -y $*"
+    as_root='sudo -n'
+  fi
+  say "installing system packages with apt-get: $*"
+  mkdir -p .cache
+  $as_root apt-get update -qq > .cache/apt.log 2>&1 || stop "apt-get update failed (see .cache/apt.log)" "check this machine's network and package sources"
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >> .cache/apt.log 2>&1 ||
+    stop "apt-get install failed (see .cache/apt.log)" "apt-get install -y $*"
 }
 
 install_system_packages() {
   packages=$(missing_packages)
   [ -n "$packages" ] || return 0
-  command -v apt-get > /dev/null 2>&1 || stop "these are missing and there is no apt-get: $packages" "install them with this machine's package tool"
-  as_root=''
-  if [ "$(id -u)" != 0 ]; then
-    sudo -n true 2> /dev/null || stop "installing system packages needs root" "sudo apt-get update && sudo apt-get install -y $packages"
-    as_root='sudo -n'
-  fi
-  say "installing system packages with apt-get: $packages"
-  mkdir -p .cache
-  $as_root apt-get update -qq > .cache/apt.log 2>&1 || stop "apt-get update failed (see .cache/apt.log)" "check this machine's network and package sources"
   # shellcheck disable=SC2086 # the list is words on purpose
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >> .cache/apt.log 2>&1 ||
-    stop "apt-get install failed (see .cache/apt.log)" "apt-get install -y $packages"
+  install_with_apt $packages
   find_python > /dev/null || stop "no Python of 3.11 or newer with venv was found" "use Debian 12, Ubuntu 24.04 or newer, or install Python 3.11"
+}
+
+install_postgres() {
+  [ "$for_tests" = no ] || has_postgres || install_with_apt postgresql
 }
 
 install_node_packages() {
@@ -95,9 +102,24 @@ install_python_packages() {
   mark "venv-$for_tests" "$wanted"
 }
 
+# Without it the tests that need it are skipped, and npm test says how many and why.
+prepare_stand_in() {
+  [ "$for_tests" = yes ] || return 0
+  sh scripts/fetch-rie.sh >&2 || say "AWS's runtime interface emulator could not be fetched: tests on it will be skipped"
+  sh scripts/aws-local/setup.sh || say "the AWS stand-in could not be prepared: tests on it will be skipped"
+}
+
+python_side() {
+  install_python_packages
+  prepare_stand_in
+}
+
 check_machine
 install_system_packages
+# All three wait for the network most of the time. Who fails lets the others end: what is half done must not be met by the next try.
+trap wait EXIT
+install_postgres & postgres=$!
+python_side & python=$!
 install_node_packages
-install_python_packages
-[ "$for_tests" = no ] || [ ! -f scripts/fetch-rie.sh ] || sh scripts/fetch-rie.sh
-[ "$for_tests" = no ] || sh scripts/aws-local/setup.sh
+wait "$python"
+wait "$postgres"

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { needs } from './support/needs.ts'
 
 const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/durability/')
 
@@ -17,7 +18,8 @@ export default defineConfig({
   test: {
     root: `${import.meta.dirname}/..`,
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/fail-on-warning.ts'],
+    setupFiles: ['test/support/fail-on-warning.ts', 'test/support/say-why-skipped.ts'],
+    tags: needs,
     // Tests must not lean on their order, and yet a run must be one that can be had again: `--sequence.seed=<n>` tries another order.
     sequence: { shuffle: { tests: true, files: false }, seed: 24, sequencer: LongestFirst },
     // One more than the two cores that CI has: with two, a third of the time went by in waiting for servers, stacks and polls.

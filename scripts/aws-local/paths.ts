@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 const CACHE = join(ROOT, '.cache', 'aws-local')
@@ -11,12 +11,16 @@ export const RUNNER_IMAGE = join(ROOT, 'runner-image')
 /** Below the checkout: the environments' /tmp is their own and would hide a folder there. */
 export const IMAGE_COPIES = join(CACHE, 'images')
 
-/** What is missing on this machine and the one thing to do about it; null when nothing is. */
-export const whatIsMissing = (): string | null => {
+/** What is missing on a machine and the one thing to do about it; null when nothing is. */
+export const whatIsMissing = (root: string = ROOT, architecture: string = process.arch): string | null => {
+  const absent = (path: string): boolean => !existsSync(join(root, relative(ROOT, path)))
+  // AWS's emulator is pinned for one architecture: there is nothing to be done on others.
+  if (architecture !== 'x64' && absent(RIE))
+    return `the AWS stand-in needs AWS's runtime interface emulator, which is pinned for x86_64 alone; this is ${architecture}`
   const missing = [
-    ...(existsSync(EMULATOR_PYTHON) ? [] : ["the emulator's Python environment (.cache/aws-local/venv)"]),
-    ...(existsSync(RIE) ? [] : ["AWS's runtime interface emulator (.cache/rie/aws-lambda-rie)"]),
-    ...(existsSync(OWN_PYTHON) ? [] : ["Berth's Python packages (.venv)"]),
+    ...(absent(EMULATOR_PYTHON) ? ["the emulator's Python environment (.cache/aws-local/venv)"] : []),
+    ...(absent(RIE) ? ["AWS's runtime interface emulator (.cache/rie/aws-lambda-rie)"] : []),
+    ...(absent(OWN_PYTHON) ? ["Berth's Python packages (.venv)"] : []),
   ]
   if (missing.length === 0) return null
   return `the AWS stand-in lacks ${missing.join(' and ')}; do this one thing: sh scripts/setup.sh --for-tests`

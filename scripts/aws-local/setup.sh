@@ -56,4 +56,4 @@ make_runtime() {
 mkdir -p "$folder"
 make_emulator
 make_runtime
-if [ ! -x .cache/rie/aws-lambda-rie ]; then sh scripts/fetch-rie.sh >&2; fi
+[ -x .cache/rie/aws-lambda-rie ] || sh scripts/fetch-rie.sh >&2

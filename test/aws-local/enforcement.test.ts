@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import {
   CreateAccessKeyCommand,

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { expect, test, vi } from 'vitest'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import { openSite, PATIENTLY } from './aws-site.ts'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { DescribeAccountLimitsCommand, ListStacksCommand } from '@aws-sdk/client-cloudformation'
 import { ListRolesCommand } from '@aws-sdk/client-iam'
 import { GetAccountSettingsCommand, GetFunctionCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda'

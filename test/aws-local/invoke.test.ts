@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CellClients } from '../../src/aws/cell.ts'

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startScriptedServer, type Step } from '../client/scripted-server.ts'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
-import { berthOnTerminal, CTRL_C, whyNoTerminal } from './on-terminal.ts'
+import { berthOnTerminal, CTRL_C } from './on-terminal.ts'
 
 const silent: Step = () => undefined
-const missing = whyNoTerminal()
-if (missing !== null) console.warn(`skipped: ${missing}`)
-
-describe.skipIf(missing !== null)('at a terminal', () => {
+describe('at a terminal', { tags: ['terminal', 'aws-local'] }, () => {
   let aws: AwsLocal
   beforeAll(async () => {
     aws = await startAwsLocal()

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
 import { berth } from './berth-process.ts'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSharedSite, type SharedSite } from '../backends/lambda-shared/shared-site.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'

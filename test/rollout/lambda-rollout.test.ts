@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

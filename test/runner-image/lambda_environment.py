@@ -6,6 +6,7 @@ listens on two ports of this machine alone, takes one event at a time, and dies 
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -36,7 +37,9 @@ _UNPRIVILEGED = ["setpriv", "--reuid=993", "--regid=990", "--clear-groups", "--n
 def why_not() -> str | None:
     """Return why this machine cannot run the environment, or None."""
     if not RIE.exists():
-        return "the emulator is not there: sh scripts/fetch-rie.sh"
+        if platform.machine() != "x86_64":
+            return f"AWS's runtime interface emulator is pinned for x86_64 alone, this is {platform.machine()}"
+        return "AWS's runtime interface emulator is not there: sh scripts/fetch-rie.sh"
     if not is_root():
         return "only root can give the environment a /tmp of its own"
     if common_python() is None:

@@ -12,7 +12,7 @@ import { createSqliteDialect } from '../../src/store/sqlite-dialect.ts'
 import { openSqliteFile } from '../../src/store/sqlite-file.ts'
 import type { Tables } from '../../src/store/tables.ts'
 import { clock, ids, newRun, request, storedRun } from '../contract/store-site.ts'
-import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
 interface Site extends AsyncDisposable {
   readonly database: Database
@@ -130,9 +130,7 @@ describe('on SQLite', () => {
   })
 })
 
-const missing = postgresMissing()
-
-describe.skipIf(missing !== null)(`on Postgres${missing === null ? '' : ` (not proven here: ${missing})`}`, () => {
+describe('on Postgres', { tags: ['postgres'] }, () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startPostgres({ durable: true })

@@ -10,7 +10,7 @@ import type { RunId, TenantId } from '../../src/domain/ids.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { clock, hasCode } from '../contract/store-site.ts'
-import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
 interface Config {
   readonly databaseUrl: string | null
@@ -117,17 +117,12 @@ describe('SQLite and kill -9', () => {
   })
 })
 
-const missing = postgresMissing()
+describe('Postgres and kill -9', { tags: ['postgres'] }, () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server[Symbol.asyncDispose]())
 
-describe.skipIf(missing !== null)(
-  `Postgres and kill -9${missing === null ? '' : ` (not proven here: ${missing})`}`,
-  () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server[Symbol.asyncDispose]())
-
-    describeKills(async () => ({ databaseUrl: await server.createDatabase(), dataDir: '' }))
-  },
-)
+  describeKills(async () => ({ databaseUrl: await server.createDatabase(), dataDir: '' }))
+})

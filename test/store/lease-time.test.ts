@@ -3,9 +3,8 @@ import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { Store } from '../../src/domain/ports/store.ts'
 import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
 import { addSpare, clock, enqueue, finished, ids, newRun, request, signUp, storedRun } from '../contract/store-site.ts'
-import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
-const missing = postgresMissing()
 const HOUR_MS = 3_600_000
 const LEASE_MS = 30_000
 
@@ -33,118 +32,112 @@ const open = async (url: string, own: Clock, told: Clock = own): Promise<Site> =
 const leaseRuns = ({ store, lease, now }: Site) => store.runs.lease({ lease: lease(), limit: 10, now: now() })
 const leaseBerths = ({ store, lease, now }: Site) => store.berths.lease({ lease: lease(), limit: 10, now: now() })
 
-describe.skipIf(missing !== null)(
-  `servers on one Postgres${missing === null ? '' : ` (not proven: ${missing})`}`,
-  () => {
-    let postgres: PostgresServer
-    beforeAll(async () => {
-      postgres = await startPostgres()
-    })
-    afterAll(() => postgres[Symbol.asyncDispose]())
+describe('servers on one Postgres', { tags: ['postgres'] }, () => {
+  let postgres: PostgresServer
+  beforeAll(async () => {
+    postgres = await startPostgres()
+  })
+  afterAll(() => postgres[Symbol.asyncDispose]())
 
-    test.for([HOUR_MS, -HOUR_MS])(
-      'a server whose clock is off by %i ms takes no work that another holds',
-      async (ms) => {
-        const url = await postgres.createDatabase()
-        await using right = await open(url, clock)
-        await using wrong = await open(
-          url,
-          skewed(() => ms),
-        )
-        const { tenant } = await signUp(right.store, 'ada')
-        await enqueue(right.store, tenant.id)
-
-        for (const [first, second] of [[right, wrong] as const, [wrong, right] as const]) {
-          const [run] = await leaseRuns(first)
-          const [berth] = await leaseBerths(first)
-
-          expect([await leaseRuns(second), await leaseBerths(second)]).toEqual([[], []])
-
-          // Handed back, it is the other's at once.
-          const handed = { ...first.lease(), until: first.now() }
-          if (run === undefined || berth === undefined) throw new Error('there was no work to take')
-          await first.store.runs.settle(run.run.id, handed, run)
-          await first.store.berths.renew([berth.id], handed)
-        }
-        expect([(await leaseRuns(right)).length, (await leaseBerths(right)).length]).toEqual([1, 1])
-      },
+  test.for([HOUR_MS, -HOUR_MS])('a server whose clock is off by %i ms takes no work that another holds', async (ms) => {
+    const url = await postgres.createDatabase()
+    await using right = await open(url, clock)
+    await using wrong = await open(
+      url,
+      skewed(() => ms),
     )
+    const { tenant } = await signUp(right.store, 'ada')
+    await enqueue(right.store, tenant.id)
 
-    test('control: by the clocks of the servers themselves the one that is ahead takes it', async () => {
-      const url = await postgres.createDatabase()
-      await using right = await open(url, clock)
-      await using ahead = await open(
-        url,
-        skewed(() => HOUR_MS),
-        clock,
-      )
-      const { tenant } = await signUp(right.store, 'ada')
-      const run = await enqueue(right.store, tenant.id)
-      await leaseRuns(right)
-      await leaseBerths(right)
+    for (const [first, second] of [[right, wrong] as const, [wrong, right] as const]) {
+      const [run] = await leaseRuns(first)
+      const [berth] = await leaseBerths(first)
 
-      expect((await leaseRuns(ahead)).map((taken) => taken.run.id)).toEqual([run.id])
-      expect(await leaseBerths(ahead)).toHaveLength(1)
-    })
+      expect([await leaseRuns(second), await leaseBerths(second)]).toEqual([[], []])
 
-    test('what a server with a wrong clock renews, heartbeats or begins at once stays its own', async () => {
-      const url = await postgres.createDatabase()
-      await using right = await open(url, clock)
-      await using behind = await open(
-        url,
-        skewed(() => -HOUR_MS),
-      )
-      const { tenant } = await signUp(right.store, 'ada')
-      const now = newRun({ status: 'running' })
-      const insertion = { stored: storedRun(tenant.id, now), request, idempotency: null, lease: behind.lease() }
-      await behind.store.runs.insert(insertion)
-      await enqueue(right.store, tenant.id)
-      const [queued] = await leaseRuns(behind)
-      const [berth] = await leaseBerths(behind)
-      if (queued === undefined || berth === undefined) throw new Error('there was no work to take')
+      // Handed back, it is the other's at once.
+      const handed = { ...first.lease(), until: first.now() }
+      if (run === undefined || berth === undefined) throw new Error('there was no work to take')
+      await first.store.runs.settle(run.run.id, handed, run)
+      await first.store.berths.renew([berth.id], handed)
+    }
+    expect([(await leaseRuns(right)).length, (await leaseBerths(right)).length]).toEqual([1, 1])
+  })
 
-      await behind.store.runs.heartbeat([queued.run.id, now.id], behind.lease())
-      await behind.store.berths.renew([berth.id], behind.lease())
+  test('control: by the clocks of the servers themselves the one that is ahead takes it', async () => {
+    const url = await postgres.createDatabase()
+    await using right = await open(url, clock)
+    await using ahead = await open(
+      url,
+      skewed(() => HOUR_MS),
+      clock,
+    )
+    const { tenant } = await signUp(right.store, 'ada')
+    const run = await enqueue(right.store, tenant.id)
+    await leaseRuns(right)
+    await leaseBerths(right)
 
-      expect([await leaseRuns(right), await leaseBerths(right)]).toEqual([[], []])
-      const ended = storedRun(tenant.id, finished(queued.run))
-      expect(await behind.store.runs.settle(queued.run.id, behind.lease(), ended)).toBe(true)
-    })
+    expect((await leaseRuns(ahead)).map((taken) => taken.run.id)).toEqual([run.id])
+    expect(await leaseBerths(ahead)).toHaveLength(1)
+  })
 
-    test.for([HOUR_MS, -HOUR_MS])('a retry waits as long as it was told, whoever looks (%i ms)', async (ms) => {
-      const url = await postgres.createDatabase()
-      await using right = await open(url, clock)
-      await using wrong = await open(
-        url,
-        skewed(() => ms),
-      )
-      await addSpare(right.store)
-      const lease = wrong.lease()
-      const [berth] = await wrong.store.berths.lease({ lease, limit: 1, now: wrong.now() })
-      if (berth === undefined) throw new Error('there was no work to take')
-      const in10Minutes = new Date(wrong.now().getTime() + 600_000)
+  test('what a server with a wrong clock renews, heartbeats or begins at once stays its own', async () => {
+    const url = await postgres.createDatabase()
+    await using right = await open(url, clock)
+    await using behind = await open(
+      url,
+      skewed(() => -HOUR_MS),
+    )
+    const { tenant } = await signUp(right.store, 'ada')
+    const now = newRun({ status: 'running' })
+    const insertion = { stored: storedRun(tenant.id, now), request, idempotency: null, lease: behind.lease() }
+    await behind.store.runs.insert(insertion)
+    await enqueue(right.store, tenant.id)
+    const [queued] = await leaseRuns(behind)
+    const [berth] = await leaseBerths(behind)
+    if (queued === undefined || berth === undefined) throw new Error('there was no work to take')
 
-      await wrong.store.berths.settle(berth.id, lease.owner, { kind: 'retry', error: 'x', nextAttemptAt: in10Minutes })
+    await behind.store.runs.heartbeat([queued.run.id, now.id], behind.lease())
+    await behind.store.berths.renew([berth.id], behind.lease())
 
-      expect(await leaseBerths(right)).toEqual([])
-      const later = new Date(right.now().getTime() + 660_000)
-      expect(await right.store.berths.lease({ lease: right.lease(), limit: 1, now: later })).toHaveLength(1)
-    })
+    expect([await leaseRuns(right), await leaseBerths(right)]).toEqual([[], []])
+    const ended = storedRun(tenant.id, finished(queued.run))
+    expect(await behind.store.runs.settle(queued.run.id, behind.lease(), ended)).toBe(true)
+  })
 
-    test('a clock that jumps while its server holds a lease changes nothing', async () => {
-      const url = await postgres.createDatabase()
-      let offMs = 0
-      await using jumping = await open(
-        url,
-        skewed(() => offMs),
-      )
-      const { tenant } = await signUp(jumping.store, 'ada')
-      await enqueue(jumping.store, tenant.id)
-      await leaseRuns(jumping)
+  test.for([HOUR_MS, -HOUR_MS])('a retry waits as long as it was told, whoever looks (%i ms)', async (ms) => {
+    const url = await postgres.createDatabase()
+    await using right = await open(url, clock)
+    await using wrong = await open(
+      url,
+      skewed(() => ms),
+    )
+    await addSpare(right.store)
+    const lease = wrong.lease()
+    const [berth] = await wrong.store.berths.lease({ lease, limit: 1, now: wrong.now() })
+    if (berth === undefined) throw new Error('there was no work to take')
+    const in10Minutes = new Date(wrong.now().getTime() + 600_000)
 
-      offMs = HOUR_MS
+    await wrong.store.berths.settle(berth.id, lease.owner, { kind: 'retry', error: 'x', nextAttemptAt: in10Minutes })
 
-      expect(await leaseRuns(jumping)).toEqual([])
-    })
-  },
-)
+    expect(await leaseBerths(right)).toEqual([])
+    const later = new Date(right.now().getTime() + 660_000)
+    expect(await right.store.berths.lease({ lease: right.lease(), limit: 1, now: later })).toHaveLength(1)
+  })
+
+  test('a clock that jumps while its server holds a lease changes nothing', async () => {
+    const url = await postgres.createDatabase()
+    let offMs = 0
+    await using jumping = await open(
+      url,
+      skewed(() => offMs),
+    )
+    const { tenant } = await signUp(jumping.store, 'ada')
+    await enqueue(jumping.store, tenant.id)
+    await leaseRuns(jumping)
+
+    offMs = HOUR_MS
+
+    expect(await leaseRuns(jumping)).toEqual([])
+  })
+})

@@ -22,9 +22,8 @@ import {
   storedRun,
   workOff,
 } from '../contract/store-site.ts'
-import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
-const missing = postgresMissing()
 const ROUNDS = 30
 
 /** The control: the same store, told that nobody else writes, so that it takes no locks. */
@@ -75,40 +74,37 @@ const leftBehindByMany = async (store: Store): Promise<number> => {
   return 0
 }
 
-describe.skipIf(missing !== null)(
-  `Locks on Postgres${missing === null ? '' : ` (not proven here: ${missing})`}`,
-  () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server[Symbol.asyncDispose]())
+describe('Locks on Postgres', { tags: ['postgres'] }, () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server[Symbol.asyncDispose]())
 
-    /** The first result above 0 of several rounds, each on an empty database. */
-    const worst = async (race: (store: Store) => Promise<number>, options: { locks: boolean }): Promise<number> => {
-      for (let round = 0; round < (options.locks ? 3 : ROUNDS); round += 1) {
-        const url = await server.createDatabase()
-        await using locked = await openPostgresStore({ url, clock })
-        await using unlocked = openWithoutLocks(url)
-        const result = await race(options.locks ? locked : unlocked)
-        if (result > 0) return result
-      }
-      return 0
+  /** The first result above 0 of several rounds, each on an empty database. */
+  const worst = async (race: (store: Store) => Promise<number>, options: { locks: boolean }): Promise<number> => {
+    for (let round = 0; round < (options.locks ? 3 : ROUNDS); round += 1) {
+      const url = await server.createDatabase()
+      await using locked = await openPostgresStore({ url, clock })
+      await using unlocked = openWithoutLocks(url)
+      const result = await race(options.locks ? locked : unlocked)
+      if (result > 0) return result
     }
+    return 0
+  }
 
-    test('the cap on berths is never overshot; without the lock it is', async () => {
-      expect(await worst(overshoot, { locks: true })).toBe(0)
-      expect(await worst(overshoot, { locks: false })).toBeGreaterThan(0)
-    })
+  test('the cap on berths is never overshot; without the lock it is', async () => {
+    expect(await worst(overshoot, { locks: true })).toBe(0)
+    expect(await worst(overshoot, { locks: false })).toBeGreaterThan(0)
+  })
 
-    test('no berth is leased twice; without the lock one is', async () => {
-      expect(await worst(leasedTwice, { locks: true })).toBe(0)
-      expect(await worst(leasedTwice, { locks: false })).toBeGreaterThan(0)
-    })
+  test('no berth is leased twice; without the lock one is', async () => {
+    expect(await worst(leasedTwice, { locks: true })).toBe(0)
+    expect(await worst(leasedTwice, { locks: false })).toBeGreaterThan(0)
+  })
 
-    test('runs that come in while their tenant is finished leave nothing; without the lock they do', async () => {
-      expect(await worst(leftBehindByMany, { locks: true })).toBe(0)
-      expect(await worst(leftBehindByMany, { locks: false })).toBeGreaterThan(0)
-    })
-  },
-)
+  test('runs that come in while their tenant is finished leave nothing; without the lock they do', async () => {
+    expect(await worst(leftBehindByMany, { locks: true })).toBe(0)
+    expect(await worst(leftBehindByMany, { locks: false })).toBeGreaterThan(0)
+  })
+})

@@ -2,11 +2,9 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
 import { clock } from '../contract/store-site.ts'
 import { describeStore } from '../contract/store.contract.ts'
-import { postgresMissing, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
-const missing = postgresMissing()
-
-describe.skipIf(missing !== null)(`on a real server${missing === null ? '' : ` (not proven here: ${missing})`}`, () => {
+describe('on a real server', { tags: ['postgres'] }, () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startPostgres()

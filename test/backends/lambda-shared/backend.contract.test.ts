@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll } from 'vitest'
 import { describeBerths } from '../../contract/berths.contract.ts'
 import { quiet } from '../../contract/content.ts'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { InvokeCommand } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sharedNameOf } from '../../../src/backends/lambda-shared/shared-function.ts'

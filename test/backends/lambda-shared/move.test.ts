@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDispatcher, type Dispatcher } from '../../../src/dispatcher/dispatcher.ts'
 import type { TenantId } from '../../../src/domain/ids.ts'

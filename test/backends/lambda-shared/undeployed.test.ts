@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { expect, test } from 'vitest'
 import { quiet } from '../../contract/content.ts'
 import { openSharedSite } from './shared-site.ts'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll } from 'vitest'
 import { createLambdaDispatch } from '../../../src/backends/lambda/lambda-dispatch.ts'
 import { createLambdaFleet } from '../../../src/backends/lambda/lambda-fleet.ts'

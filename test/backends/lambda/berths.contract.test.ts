@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll } from 'vitest'
 import { filesPrefixOf } from '../../../src/backends/lambda/names.ts'

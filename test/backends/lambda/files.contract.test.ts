@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { afterAll, beforeAll } from 'vitest'
 import { createS3Files } from '../../../src/backends/lambda/s3-files.ts'
 import { describeTenantFiles } from '../../contract/tenant-files.contract.ts'

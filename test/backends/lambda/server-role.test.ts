@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DeleteBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// @module-tag aws-local
 import {
   CreateChangeSetCommand,
   DescribeStacksCommand,
