@@ -20,6 +20,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/fail-on-warning.ts', 'test/support/say-why-skipped.ts'],
     tags: needs,
+    // What Node compiles for one process serves the next: a run starts hundreds of servers and commands.
+    env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/../.cache/test/compiled` },
     // Tests must not lean on their order, and yet a run must be one that can be had again: `--sequence.seed=<n>` tries another order.
     sequence: { shuffle: { tests: true, files: false }, seed: 24, sequencer: LongestFirst },
     // One more than the two cores that CI has: with two, a third of the time went by in waiting for servers, stacks and polls.

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 const entry = join(import.meta.dirname, '../../src/cli/berth.ts')
 
@@ -19,7 +20,7 @@ export interface BerthOptions {
 
 /** The command line as a process of its own, as people and programs start it. */
 export const spawnBerth = (args: readonly string[], { env = {}, cwd, stdin = '' }: BerthOptions = {}) => {
-  const clean = { PATH: process.env['PATH'] ?? '', ...env }
+  const clean = { ...bareEnvironment(), ...env }
   const child = spawn(process.execPath, [entry, ...args], { env: clean, cwd, stdio: 'pipe' })
   // A command that does not read its input closes it; that is no failure of the test.
   child.stdin.on('error', () => undefined)

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 /** Of util-linux: part of the system and of no package, which is why knip is not to know it. */
 const maker = 'script'
@@ -22,7 +23,7 @@ const plain = (text: string): string => text.replace(/\u001B\[[0-9;?]*[A-Za-z]/g
 export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   const command = ['stty cols 120 rows 40;', 'exec', ...[process.execPath, entry, ...args].map(quoted)].join(' ')
   const child = spawn(maker, ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env },
+    env: { ...bareEnvironment(), TERM: 'xterm', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const closed = once(child, 'close')

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -45,7 +46,7 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        PATH: process.env['PATH'],
+        ...bareEnvironment(),
         BERTH_PORT: String(port),
         BERTH_OPERATOR_KEY: operatorKey,
         BERTH_HOOK_SECRETS: hookSecret,

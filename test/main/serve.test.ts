@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -50,7 +51,7 @@ describe('berth serve', () => {
     child = spawn(process.execPath, ['src/cli/berth.ts', 'serve'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: process.env['PATH'], BERTH_PORT: '0', BERTH_DATA_DIR: dataDir, ...env },
+      env: { ...bareEnvironment(), BERTH_PORT: '0', BERTH_DATA_DIR: dataDir, ...env },
     })
     if (child.stdout === null) throw new Error('no output')
     for await (const line of createInterface({ input: child.stdout })) {

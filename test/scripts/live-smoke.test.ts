@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assumptions } from '../../scripts/live-smoke/assumptions.ts'
 import { remember } from '../../scripts/live-smoke/record.ts'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 const root = join(import.meta.dirname, '../..')
 let aws: AwsLocal
@@ -33,7 +34,7 @@ interface Ended {
 const smoke = (args: readonly string[]): { readonly ended: Promise<Ended>; readonly interrupt: () => void } => {
   const { promise, resolve } = Promise.withResolvers<Ended>()
   const command = [join(root, 'scripts/live-smoke.ts'), '--records', records, ...args]
-  const env = { PATH: process.env['PATH'] ?? '', ...aws.env }
+  const env = { ...bareEnvironment(), ...aws.env }
   const child = execFile(process.execPath, command, { env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
     resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
   )
