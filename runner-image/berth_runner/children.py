@@ -265,7 +265,7 @@ class Children:
         child.uid = random_uid() if self._choice.own_users else None
         self._signature = scratch.sign(self._config.scratch)
         scratch.make_folder(child.folder, child.uid)
-        child.disk = DiskUsage(child.folder, is_own_disk=self._config.sweep_folders is not None)
+        child.disk = DiskUsage(child.folder, is_own_disk=self._config.enclosed)
         self._entries = scratch.list_entries(self._shared_folders(child))
         return {"folder": str(child.folder), "uid": child.uid, "protected": self._protected()}
 

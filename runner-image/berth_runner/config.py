@@ -39,7 +39,8 @@ class Config:
     scratch_dir: str = ""
     node: str = ""
     allow_unsafe: bool = False
-    # A boundary that is not ours stands around this process (Lambda's microVM and role), so nobody is to be warned.
+    # A boundary that is not ours stands around this process (Lambda's microVM and role), so nobody is to be warned,
+    # and nobody else writes to this disk, so it is counted whole.
     enclosed: bool = False
     # Folders that are emptied of what a run left there, at the level without namespaces. None takes the usual ones, but
     # only where a run has a user of its own: what other programs of our user wrote there is not ours to remove.

@@ -62,3 +62,18 @@ def test_a_file_with_many_names_counts_once(tmp_path):
     (tmp_path / "away").symlink_to("/usr")
 
     assert MIB <= (bytes_below(tmp_path) or 0) < 2 * MIB
+
+
+def test_what_other_programs_write_on_the_same_disk_is_not_the_runs(guard):
+    """Where the disk is the run's own, it is counted whole: see test_lambda_rie.py, out of sight."""
+    neighbour = guard.folder / "neighbour"
+    code = f"import os\nprint('on')\nwhile not os.path.exists({str(neighbour)!r}): pass\n'done'"
+
+    def write(frame: dict) -> None:
+        if frame["kind"] == "output" and not neighbour.exists():
+            (guard.folder / "growing").write_bytes(os.urandom(40 * MIB))
+            (guard.folder / "growing").rename(neighbour)
+
+    reply = guard.run(code, write, limits={"timeoutMs": 60_000})
+
+    assert code_of(reply) == ("succeeded", None)
