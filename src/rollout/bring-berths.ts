@@ -1,29 +1,34 @@
 import { isBerthError } from '../domain/errors.ts'
 import type { BerthId } from '../domain/ids.ts'
+import type { FleetMember } from '../domain/ports/fleet.ts'
 import type { RunningRollout, Stop } from './running-rollout.ts'
 
 export interface Bringing {
-  readonly berthIds: readonly BerthId[]
+  /** As they were listed. */
+  readonly members: readonly FleetMember[]
   /** Asked before each update; what it answers ends the wave. */
   readonly mayGoOn: () => Stop | null
+  /** Of those that had another image. */
   readonly onBrought?: (berthId: BerthId) => void
 }
 
 /** Updates berths, many at once; the pacer of the cell decides how fast. What is under way when it stops is waited for. */
 export const bringBerths = async (
   rollout: RunningRollout,
-  { berthIds, ...bringing }: Bringing,
+  { members, ...bringing }: Bringing,
 ): Promise<Stop | null> => {
   let stop: Stop | null = null
-  const waiting = berthIds.values()
+  const waiting = members.values()
   const work = async (): Promise<void> => {
-    for (const berthId of waiting) {
+    for (const member of waiting) {
       stop ??= bringing.mayGoOn() ?? (await rollout.reasonToStop())
       if (stop !== null) return
-      if (await bringBerth(rollout, berthId)) bringing.onBrought?.(berthId)
+      const brought = await bringBerth(rollout, member.berthId)
+      if (!brought) continue
+      if (rollout.note(member)) bringing.onBrought?.(member.berthId)
     }
   }
-  const workers = Array.from({ length: Math.min(rollout.settings.atOnce, berthIds.length) }, work)
+  const workers = Array.from({ length: Math.min(rollout.settings.atOnce, members.length) }, work)
   const failed = (await Promise.allSettled(workers)).find((outcome) => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
   return stop ?? bringing.mayGoOn()
@@ -31,12 +36,10 @@ export const bringBerths = async (
 
 /** True when the berth runs the target now. A failure is kept with its reason, and the others go on. */
 const bringBerth = async (rollout: RunningRollout, berthId: BerthId): Promise<boolean> => {
-  const { deps, target, signal, updated, failed } = rollout
+  const { deps, target, signal, failed } = rollout
   try {
     await rollout.retried(() => deps.fleet.update(berthId, target.image, { signal }))
-    updated.add(berthId)
     failed.delete(berthId)
-    rollout.emit('rollout.updated', { updated: updated.size }, { level: 'debug', berthId })
     return true
   } catch (error) {
     signal.throwIfAborted()

@@ -93,18 +93,22 @@ const CHECKS = 10
 /** Updates what differs, then looks whether it is well. A large wave is looked at while it goes on, without waiting for that. */
 const passWave = async (rollout: RunningRollout, { name, members }: Wave): Promise<Stop | null> => {
   const { deps, settings, signal, target } = rollout
-  const berthIds = members.filter(({ image }) => image !== target.image).map(({ berthId }) => berthId)
-  rollout.emit('rollout.wave', { wave: name, berths: members.length, differing: berthIds.length })
+  const differing = members.filter(({ image }) => image !== target.image).length
+  rollout.emit('rollout.wave', { wave: name, berths: members.length, differing })
   const watch = watchWave(
     rollout,
     members.map(({ berthId }) => berthId),
   )
-  const stop = await bringBerths(rollout, { berthIds, mayGoOn: watch.found, onBrought: watch.onBrought })
+  const stop = await bringBerths(rollout, {
+    members: members.filter((member) => !rollout.isSure(member)),
+    mayGoOn: watch.found,
+    onBrought: watch.onBrought,
+  })
   await watch.ended()
   if (stop !== null) return stop
   rollout.move('wave_updated')
   if (members.length === 0) return null
-  if (name !== 'rest' && settings.watchMs > 0 && berthIds.length > 0) await deps.clock.sleep(settings.watchMs, signal)
+  if (name !== 'rest' && settings.watchMs > 0 && differing > 0) await deps.clock.sleep(settings.watchMs, signal)
   return watch.found() ?? checkHealth(rollout, onTarget(rollout, members))
 }
 

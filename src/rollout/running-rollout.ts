@@ -29,7 +29,10 @@ export class RunningRollout {
   readonly signal: AbortSignal
   readonly target: RunnerImage
   readonly startedAt: Date
+  /** Had another image, and run the target now. */
   readonly updated = new Set<BerthId>()
+  /** Had the target already as the listing told, and do. */
+  readonly confirmed = new Set<BerthId>()
   readonly failed = new Map<BerthId, string>()
   readonly waves: { name: string; berths: number }[] = []
   gone = 0
@@ -80,6 +83,25 @@ export class RunningRollout {
     if (image !== this.target.image) return { kind: 'superseded', reason: `version ${version} is wanted now` }
     const back = this.#state === 'rolling_back'
     return wanted.held === undefined || back ? null : { kind: 'held', reason: wanted.held }
+  }
+
+  /** What a listing says is believed when it is another image, and never when it is the target. */
+  isSure({ berthId, image, unsure }: FleetMember): boolean {
+    if (this.updated.has(berthId)) return true
+    return image === this.target.image && (unsure !== true || this.confirmed.has(berthId))
+  }
+
+  /** The berth runs the target now. True when it was listed with another image. */
+  note({ berthId, image }: FleetMember): boolean {
+    const changed = image !== this.target.image
+    if (!changed) {
+      if (!this.updated.has(berthId)) this.confirmed.add(berthId)
+      return false
+    }
+    this.confirmed.delete(berthId)
+    this.updated.add(berthId)
+    this.emit('rollout.updated', { updated: this.updated.size }, { level: 'debug', berthId })
+    return true
   }
 
   isPinned(berthId: BerthId): boolean {

@@ -1,4 +1,5 @@
 import type { BerthId } from '../domain/ids.ts'
+import type { FleetMember } from '../domain/ports/fleet.ts'
 import { bringBerths } from './bring-berths.ts'
 import type { RunningRollout, Stop } from './running-rollout.ts'
 
@@ -31,32 +32,44 @@ const bringDiffering = async (rollout: RunningRollout): Promise<Stop | null> => 
   for (let round = 1; ; round += 1) {
     const stop = await rollout.reasonToStop()
     if (stop !== null) return stop
-    const left = await differing(rollout)
-    if (left.length === 0) return null
-    if (round > ROUNDS) return reportRestless(rollout, left)
-    rollout.move('found_more')
-    const stopped = await bringBerths(rollout, { berthIds: left, mayGoOn: () => null })
-    if (stopped !== null) return stopped
+    const { off, unsure } = await look(rollout)
+    if (off.length > 0 && round > ROUNDS) return reportRestless(rollout, off)
+    if (off.length > 0) rollout.move('found_more')
+    const stopped = await bringBerths(rollout, { members: [...off, ...unsure], mayGoOn: () => null })
+    if (stopped !== null || off.length === 0) return stopped
   }
 }
 
-const differing = async (rollout: RunningRollout): Promise<readonly BerthId[]> => {
-  const off = (await rollout.list()).filter(({ image }) => image !== rollout.target.image)
-  for (const { berthId } of off) rollout.updated.delete(berthId)
-  return off.map(({ berthId }) => berthId).filter((id) => !rollout.isPinned(id) && !rollout.failed.has(id))
+interface Left {
+  readonly off: readonly FleetMember[]
+  /** The listing says that they run the target. Most were seen to by this rollout itself. */
+  readonly unsure: readonly FleetMember[]
 }
 
-const reportRestless = (rollout: RunningRollout, berthIds: readonly BerthId[]): null => {
-  for (const berthId of berthIds) rollout.failed.set(berthId, `somebody changed it back ${ROUNDS} times`)
+const look = async (rollout: RunningRollout): Promise<Left> => {
+  const { target, updated, confirmed, failed } = rollout
+  const off: FleetMember[] = []
+  const unsure: FleetMember[] = []
+  for (const member of await rollout.list()) {
+    const { berthId, image } = member
+    if (image !== target.image) {
+      updated.delete(berthId)
+      confirmed.delete(berthId)
+      if (!failed.has(berthId) && !rollout.isPinned(berthId)) off.push(member)
+    } else if (!rollout.isSure(member)) unsure.push(member)
+  }
+  return { off, unsure }
+}
+
+const reportRestless = (rollout: RunningRollout, members: readonly FleetMember[]): null => {
+  for (const { berthId } of members) rollout.failed.set(berthId, `somebody changed it back ${ROUNDS} times`)
   return null
 }
 
 /** Who failed may have been deleted since, or been brought there by somebody else. */
-const forgetWhoIsThere = ({ failed, members, target, updated }: RunningRollout): void => {
-  const off = new Set(
-    members
-      .filter(({ berthId, image }) => image !== target.image && !updated.has(berthId))
-      .map(({ berthId }) => berthId),
-  )
-  for (const berthId of failed.keys()) if (!off.has(berthId)) failed.delete(berthId)
+const forgetWhoIsThere = (rollout: RunningRollout): void => {
+  if (rollout.failed.size === 0) return
+  const left = new Set<BerthId>()
+  for (const member of rollout.members) if (!rollout.isSure(member)) left.add(member.berthId)
+  for (const berthId of rollout.failed.keys()) if (!left.has(berthId)) rollout.failed.delete(berthId)
 }

@@ -46,27 +46,54 @@ export interface FleetScript {
 
 const gone = () => new BerthError('not_found', 'There is no function to update')
 
+const unlessAborted = (work: Promise<void>, signal: AbortSignal): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  signal.throwIfAborted()
+  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  work.then(resolve, reject)
+  return promise
+}
+
 /** Berths as Lambda would have them, on a clock of the test. */
 export const createScriptedFleet = (clock: Clock, script: FleetScript = {}) => {
   const images = new Map<BerthId, string>()
   const versions = new Map([v1, v2, v3].map(({ image, version }) => [image, version]))
   const updates: { berthId: BerthId; image: string }[] = []
+  /** What a listing tells of a berth from the moment an update was taken, also when it fails afterwards. */
+  const told = new Map<BerthId, string>()
+  const underWay = new Map<BerthId, Promise<void>>()
+  /** What was taken goes on, whoever asked for it. */
+  const land = async (update: { berthId: BerthId; image: string }, failure: BerthError | null): Promise<void> => {
+    const ms = script.updateMs?.() ?? 0
+    await (ms > 0 ? clock.sleep(ms, quiet()) : null)
+    underWay.delete(update.berthId)
+    if (failure !== null) throw failure
+    if (!images.has(update.berthId)) throw gone()
+    images.set(update.berthId, update.image)
+    told.delete(update.berthId)
+    updates.push(update)
+  }
   const fleet: Fleet = {
     async *list({ signal }) {
       for (const [berthId, image] of images) {
         signal.throwIfAborted()
-        if (images.has(berthId)) yield { berthId, image }
+        if (images.has(berthId)) yield { berthId, image: told.get(berthId) ?? image, unsure: true }
       }
     },
     update: async (berthId, image, { signal }) => {
-      const ms = script.updateMs?.() ?? 0
+      for (let other = underWay.get(berthId); other !== undefined; other = underWay.get(berthId))
+        await unlessAborted(
+          other.catch(() => undefined),
+          signal,
+        )
       if (!images.has(berthId)) throw gone()
+      if (images.get(berthId) === image) return void told.delete(berthId)
       const failure = script.fails?.(berthId, image) ?? null
-      if (ms > 0) await clock.sleep(ms, signal)
-      if (failure !== null) throw failure
-      if (!images.has(berthId)) throw gone()
-      images.set(berthId, image)
-      updates.push({ berthId, image })
+      if (failure?.code === 'backend_unavailable') throw failure
+      told.set(berthId, image)
+      const landed = land({ berthId, image }, failure)
+      underWay.set(berthId, landed)
+      await unlessAborted(landed, signal)
     },
     selfTest: async (berthId, { signal }) => {
       const image = images.get(berthId)
@@ -77,7 +104,7 @@ export const createScriptedFleet = (clock: Clock, script: FleetScript = {}) => {
       return { passed: passed === true, runnerVersion: versions.get(image) ?? 0, image, checks }
     },
   }
-  return { fleet, images, updates }
+  return { fleet, images, told, updates }
 }
 
 export interface RolloutSite extends ReturnType<typeof createScriptedFleet> {

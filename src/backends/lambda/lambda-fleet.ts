@@ -1,9 +1,9 @@
 import type { Cell } from '../../aws/cell.ts'
 import type { Priority } from '../../aws/pacer.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
-import type { Fleet, FleetMember } from '../../domain/ports/fleet.ts'
+import type { Fleet } from '../../domain/ports/fleet.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
-import { listBerthFunctions, readFunction } from './lambda-functions.ts'
+import { listMembers } from './lambda-members.ts'
 import { runLambdaSelfTest } from './lambda-self-test.ts'
 import { updateFunction } from './lambda-update.ts'
 import { nameOf } from './names.ts'
@@ -17,19 +17,7 @@ export interface LambdaFleetOptions {
 
 /** Every berth of the cell has a function and an image of its own. */
 export const createLambdaFleet = (cell: Cell, { clock, ids, priority = 'rollout' }: LambdaFleetOptions): Fleet => ({
-  async *list({ signal }) {
-    const asking = { priority, signal }
-    for await (const berthIds of listBerthFunctions(cell, asking)) {
-      const page = await Promise.all(
-        berthIds.map(async (berthId): Promise<FleetMember | null> => {
-          const view = await readFunction(cell, berthId, asking)
-          // It was deleted after it had been listed.
-          return view === null ? null : { berthId, image: view.image }
-        }),
-      )
-      yield* page.filter((member) => member !== null)
-    }
-  },
+  list: ({ signal }) => listMembers(cell, { priority, signal }),
 
   update: (berthId, image, { signal }) => {
     const functionName = nameOf(cell.deployment, berthId)

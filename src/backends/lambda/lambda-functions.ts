@@ -15,6 +15,7 @@ export interface Asking {
 export interface FunctionView {
   /** With its digest: what really runs, whatever tag it was deployed by. */
   readonly image: string
+  readonly codeSha256: string
   readonly revisionId: string | undefined
   readonly state: string
   readonly update: string
@@ -22,18 +23,32 @@ export interface FunctionView {
   readonly reasonCode: string
 }
 
-/** Pages of ids of the berths that have a function in this cell. Reads 50 functions per request of the small pool. */
-export async function* listBerthFunctions(cell: Cell, asking: Asking): AsyncGenerator<readonly BerthId[]> {
+/** A function in a listing, which tells neither its image nor whether an update of it is under way. */
+export interface ListedFunction {
+  readonly berthId: BerthId
+  /** Functions of one code have one; empty where none was told. */
+  readonly codeSha256: string
+}
+
+/** Pages of the berths' functions in this cell. Reads 50 functions per request of the small pool. */
+export async function* listFunctions(cell: Cell, asking: Asking): AsyncGenerator<readonly ListedFunction[]> {
   let marker: string | undefined
   do {
     const command: ListFunctionsCommand = new ListFunctionsCommand({ Marker: marker, MaxItems: 50 })
     const page = await pacedCall(cell, { pool: 'lambda', operation: 'ListFunctions', ...asking }, (options) =>
       cell.clients.lambda.send(command, options),
     )
-    const names = (page.Functions ?? []).map(({ FunctionName = '' }) => berthIdOf(cell.deployment, FunctionName))
-    yield names.filter((berthId) => berthId !== null)
+    yield (page.Functions ?? []).flatMap(({ FunctionName = '', CodeSha256: codeSha256 = '' }) => {
+      const berthId = berthIdOf(cell.deployment, FunctionName)
+      return berthId === null ? [] : [{ berthId, codeSha256 }]
+    })
     marker = page.NextMarker === '' ? undefined : page.NextMarker
   } while (marker !== undefined)
+}
+
+/** The same, their ids alone. */
+export async function* listBerthFunctions(cell: Cell, asking: Asking): AsyncGenerator<readonly BerthId[]> {
+  for await (const page of listFunctions(cell, asking)) yield page.map(({ berthId }) => berthId)
 }
 
 /** Null when the berth has no function. */
@@ -54,6 +69,7 @@ export const readNamedFunction = async (
     )
     return {
       image: Code?.ResolvedImageUri ?? Code?.ImageUri ?? '',
+      codeSha256: Configuration.CodeSha256 ?? '',
       revisionId: Configuration.RevisionId,
       state: Configuration.State ?? 'Active',
       update: Configuration.LastUpdateStatus ?? 'Successful',

@@ -3,6 +3,8 @@ import type { BerthId } from '../ids.ts'
 export interface FleetMember {
   readonly berthId: BerthId
   readonly image: string
+  /** A cheap listing said so, which may show the image of an update that is under way or has failed. `update` makes sure. */
+  readonly unsure?: true
 }
 
 export interface SelfTestReport {

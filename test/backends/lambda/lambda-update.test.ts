@@ -169,27 +169,73 @@ test('waiting ends with the reason of its signal', async () => {
   await expect(update(wanted, stop.signal)).rejects.toBe(reason)
 })
 
-test('the fleet is listed page by page, with what really runs, without what is not a berth or has gone', async () => {
-  const [one, gone, two] = [site.ids.berthId(), site.ids.berthId(), site.ids.berthId()]
-  const pages: Record<string, object> = {
-    '': { Functions: [{ FunctionName: `berth-${one}` }, { FunctionName: 'berth-tool' }], NextMarker: 'next' },
-    next: { Functions: [{ FunctionName: `berth-${gone}` }, { FunctionName: `berth-${two}` }, { FunctionName: 'x' }] },
-  }
+interface Listed {
+  readonly berthId: BerthId
+  readonly hash?: string
+  /** Undefined when it is deleted before it is asked for. */
+  readonly now?: { readonly image: string; readonly hash?: string | undefined }
+}
+
+/** Lists the pages, each with a function of somebody else at its end; tells how many requests of each pool it took. */
+const listed = async (pages: readonly (readonly Listed[])[]) => {
+  const functions = new Map(pages.flat().map((one) => [`berth-${one.berthId}`, one]))
+  const pageOf = (index: number) => ({
+    Functions: [...(pages[index] ?? []), { berthId: 'tool', hash: 'h' }].map(({ berthId, hash }) => ({
+      FunctionName: `berth-${berthId}`,
+      CodeSha256: hash,
+    })),
+    NextMarker: index + 1 < pages.length ? String(index + 1) : '',
+  })
   site.endpoint.script = ({ url }, response) => {
     const asked = new URL(url, 'http://host')
-    if (asked.pathname.endsWith(gone)) return lambdaError(response, { status: 404, name: 'ResourceNotFoundException' })
-    const answer = asked.pathname.endsWith('/functions')
-      ? pages[asked.searchParams.get('Marker') ?? '']
-      : functionOf({ image: asked.pathname.endsWith(one) ? old : wanted })
-    return void response.end(JSON.stringify(answer))
+    if (asked.pathname.endsWith('/functions'))
+      return void response.end(JSON.stringify(pageOf(Number(asked.searchParams.get('Marker') ?? 0))))
+    const now = functions.get(asked.pathname.split('/').at(-1) ?? '')?.now
+    if (now === undefined) return lambdaError(response, { status: 404, name: 'ResourceNotFoundException' })
+    const { Code, Configuration } = functionOf(now)
+    return void response.end(JSON.stringify({ Code, Configuration: { ...Configuration, CodeSha256: now.hash } }))
   }
   const fleet = createLambdaFleet(site.cell, { clock: hasty, ids: site.ids })
   const before = { ...site.taken }
+  const members = await collect(fleet.list({ signal: quiet() }))
+  const took = (pool: 'lambda' | 'getFunction') => (site.taken[pool] ?? 0) - (before[pool] ?? 0)
+  return { members, pages: took('lambda'), looks: took('getFunction') }
+}
 
-  expect(await collect(fleet.list({ signal: quiet() }))).toEqual([
-    { berthId: one, image: old },
-    { berthId: two, image: wanted },
+const many = (count: number, hash: string, image: string): readonly Listed[] =>
+  Array.from({ length: count }, () => ({ berthId: site.ids.berthId(), hash, now: { image, hash } }))
+
+test('the fleet is listed by pages, and each hash of code is looked up once', async () => {
+  const pages = [many(50, 'x', old), [...many(20, 'x', old), ...many(30, 'y', wanted)], many(5, 'y', wanted)]
+
+  const { members, ...took } = await listed(pages)
+
+  expect(members).toEqual(pages.flat().map(({ berthId, now }) => ({ berthId, image: now?.image ?? '', unsure: true })))
+  expect(took).toEqual({ pages: 3, looks: 2 })
+})
+
+test('a function that was changed or deleted after it was listed tells nothing of the others with its hash', async () => {
+  const [moved, gone, still] = [site.ids.berthId(), site.ids.berthId(), site.ids.berthId()]
+  const page = [
+    { berthId: moved, hash: 'x', now: { image: wanted, hash: 'y' } },
+    { berthId: gone, hash: 'x' },
+    { berthId: still, hash: 'x', now: { image: old, hash: 'x' } },
+  ]
+
+  expect((await listed([page])).members.map(({ berthId, image }) => [berthId, image])).toEqual([
+    [moved, wanted],
+    [still, old],
   ])
-  expect((site.taken.lambda ?? 0) - (before.lambda ?? 0)).toBe(2)
-  expect((site.taken.getFunction ?? 0) - (before.getFunction ?? 0)).toBe(3)
+})
+
+test('functions whose hash is not told are looked up one by one', async () => {
+  const [one, two] = [site.ids.berthId(), site.ids.berthId()]
+  const page = [
+    { berthId: one, now: { image: old } },
+    { berthId: two, now: { image: wanted } },
+  ]
+
+  const { members, looks } = await listed([page])
+
+  expect([members.map(({ image }) => image), looks]).toEqual([[old, wanted], 2])
 })
