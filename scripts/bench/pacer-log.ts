@@ -31,8 +31,8 @@ const utilisationOf = (pool: RequestPool, grants: readonly Grant[]): number => {
 }
 
 const excessOf = (pool: RequestPool, grants: readonly Grant[], spanMs: number): number => {
-  const { perSecond, burst } = awsRates[pool]
-  const most = Math.max(burst, ...grants.map(({ cost }) => cost)) + (perSecond * spanMs) / 1000
+  const { perSecond, burst, late = 0 } = awsRates[pool]
+  const most = Math.max(burst, ...grants.map(({ cost }) => cost)) + late + (perSecond * spanMs) / 1000
   let excess = -Infinity
   for (let first = 0, last = 0, sum = 0; last < grants.length; last += 1) {
     sum += grants[last]?.cost ?? 0

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/ports/clock.ts'
 import type { PoolRate } from './pacer-rates.ts'
+import { createRequestWindow } from './request-window.ts'
 
 /** Additive increase, multiplicative decrease: what AWS refuses now it may allow in a minute. */
 const DECREASE = 0.7
@@ -17,28 +18,34 @@ export interface TokenBucket {
   slowDown(): void
 }
 
-/** Over any time t no more than max(burst, largest cost) + rate · t tokens leave it. */
+/** Over any time t no more than max(burst, largest cost) + late + rate · t tokens leave it. */
 export const createTokenBucket = (clock: Pick<Clock, 'monotonicMs'>, rate: PoolRate): TokenBucket => {
   let tokens = rate.burst
   let perSecond = rate.perSecond
   let countedMs = clock.monotonicMs()
   let refusedMs = -Infinity
+  let awaited = false
+  const window = rate.most === undefined ? null : createRequestWindow(clock, rate.most)
 
   const refill = (most: number): void => {
     const now = clock.monotonicMs()
     const seconds = Math.max(0, now - countedMs) / 1000
     countedMs = now
-    tokens = Math.min(most, tokens + seconds * perSecond)
+    tokens = Math.max(tokens, Math.min(most, tokens + seconds * perSecond))
     perSecond = Math.min(rate.perSecond, perSecond + seconds * RECOVERY_PER_SECOND * rate.perSecond)
   }
 
   return {
     take: (cost) => {
       // What costs more than the burst saves up for it while it waits.
-      refill(Math.max(rate.burst, cost))
+      refill(Math.max(rate.burst, cost) + (awaited ? (rate.late ?? 0) : 0))
       const missing = cost - tokens
-      if (missing > EPSILON) return Math.max(1, Math.ceil((missing / perSecond) * 1000))
+      const shortMs = missing > EPSILON ? (missing / perSecond) * 1000 : 0
+      const waitMs = Math.max(shortMs, window?.waitMs(cost) ?? 0)
+      awaited = waitMs > 0
+      if (awaited) return Math.max(1, Math.ceil(waitMs))
       tokens -= cost
+      window?.add(cost)
       return 0
     },
     slowDown: () => {

@@ -87,7 +87,10 @@ export const createScriptedFleet = (clock: Clock, script: FleetScript = {}) => {
           signal,
         )
       if (!images.has(berthId)) throw gone()
-      if (images.get(berthId) === image) return void told.delete(berthId)
+      if (images.get(berthId) === image) {
+        told.delete(berthId)
+        return
+      }
       const failure = script.fails?.(berthId, image) ?? null
       if (failure?.code === 'backend_unavailable') throw failure
       told.set(berthId, image)

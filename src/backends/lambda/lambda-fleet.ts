@@ -16,13 +16,16 @@ export interface LambdaFleetOptions {
 }
 
 /** Every berth of the cell has a function and an image of its own. */
-export const createLambdaFleet = (cell: Cell, { clock, ids, priority = 'rollout' }: LambdaFleetOptions): Fleet => ({
-  list: ({ signal }) => listMembers(cell, { priority, signal }),
+export const createLambdaFleet = (cell: Cell, { clock, ids, priority = 'rollout' }: LambdaFleetOptions): Fleet => {
+  const waiting = { count: 0 }
+  return {
+    list: ({ signal }) => listMembers(cell, { priority, signal }),
 
-  update: (berthId, image, { signal }) => {
-    const functionName = nameOf(cell.deployment, berthId)
-    return updateFunction(cell, { functionName, image, clock, priority, signal })
-  },
+    update: (berthId, image, { signal }) => {
+      const functionName = nameOf(cell.deployment, berthId)
+      return updateFunction(cell, { functionName, image, clock, priority, waiting, signal })
+    },
 
-  selfTest: (berthId, { signal }) => runLambdaSelfTest(cell, { berthId, ids, signal }),
-})
+    selfTest: (berthId, { signal }) => runLambdaSelfTest(cell, { berthId, ids, signal }),
+  }
+}

@@ -2,7 +2,6 @@ import { UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
 import { awsFailureOf, isBusy, isNotFound } from '../../aws/aws-errors.ts'
 import type { Cell } from '../../aws/cell.ts'
 import { pacedCall } from '../../aws/paced-call.ts'
-import type { Priority } from '../../aws/pacer.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import { type Asking, type FunctionView, readNamedFunction } from './lambda-functions.ts'
@@ -12,18 +11,26 @@ export interface CodeUpdate extends Asking {
   /** `<repository>@sha256:<digest>` */
   readonly image: string
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
+  /** Shared by those who wait for functions of one cell: how many do. */
+  readonly waiting?: { count: number }
 }
 
 /** An image takes 10 to 60 s to be made ready; much longer is a fault. */
 const DEADLINE_MS = 5 * 60_000
-/**
- * Someone waits for a run or a sign-up; a rollout has hundreds under way at once, whose polls share GetFunction's 92/s: at 14.5 updates/s of
- * 30 s each they take 75/s.
- */
-const polls: Readonly<Record<Priority, { readonly firstMs: number; readonly mostMs: number }>> = {
-  waiting: { firstMs: 500, mostMs: 3000 },
-  signUp: { firstMs: 500, mostMs: 3000 },
-  rollout: { firstMs: 4000, mostMs: 12_000 },
+/** Of GetFunction's 92/s, what the polls of a rollout take together; each of its updates reads the function twice beside them. */
+const POLLS_PER_SECOND = 45
+const LEAST_POLL_MS = 500
+/** Someone waits for a run or a sign-up. A rollout has hundreds under way at once: the more there are, the less often each is asked for. */
+const pollMs = ({ priority, waiting }: CodeUpdate, attempt: number): number =>
+  priority === 'rollout'
+    ? Math.max(LEAST_POLL_MS, ((waiting?.count ?? 1) * 1000) / POLLS_PER_SECOND)
+    : Math.min(3000, LEAST_POLL_MS * attempt)
+
+const rest = async (update: CodeUpdate, attempt: number): Promise<void> => {
+  const { waiting = { count: 0 }, clock, signal } = update
+  waiting.count += 1
+  // Jitter, so that many who began together do not ask together.
+  await clock.sleep(pollMs(update, attempt) * (0.5 + Math.random()), signal).finally(() => (waiting.count -= 1))
 }
 
 const digestOf = (image: string): string => image.slice(image.indexOf('@') + 1)
@@ -48,9 +55,7 @@ const settled = async (cell: Cell, update: CodeUpdate, deadlineMs: number): Prom
         retryAfterSeconds: 30,
         data: { function: update.functionName, state: view.state, update: view.update },
       })
-    // Jitter, so that many who began together do not ask together.
-    const { firstMs, mostMs } = polls[update.priority]
-    await update.clock.sleep(Math.min(mostMs, firstMs * attempt) * (0.5 + Math.random()), update.signal)
+    await rest(update, attempt)
   }
 }
 
