@@ -19,6 +19,7 @@ export default defineConfig({
     root: `${import.meta.dirname}/..`,
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/fail-on-warning.ts', 'test/support/say-why-skipped.ts'],
+    globalSetup: ['test/support/make-light-python.ts'],
     tags: needs,
     // What Node compiles for one process serves the next: a run starts hundreds of servers and commands.
     env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/../.cache/test/compiled` },

@@ -139,6 +139,7 @@ const variablesOf = (run: FunctionRun, image: RunnerImage, endpoint: string): Re
   TZ: ':UTC',
   PYTHONDONTWRITEBYTECODE: '1',
   MPLBACKEND: 'Agg',
+  ...image.variables,
   ...run.environment,
   PATH: IMAGE_PATH,
   PYTHONPATH: image.folder,

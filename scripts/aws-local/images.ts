@@ -10,11 +10,13 @@ export interface RunnerImage {
   readonly handler: string
   /** Whether a function's own `ImageConfig.Command` goes before `handler`. */
   readonly takesCommand: boolean
+  /** As `ENV` of the Dockerfile. */
+  readonly variables: Readonly<Record<string, string>>
 }
 
-/** What an image holds: the runner, perhaps as another version, or any handler, such as a broken one. */
+/** What an image holds: the runner, perhaps as another version or for evaluators, or any handler, such as a broken one. */
 export type ImageContent =
-  | { readonly kind: 'runner'; readonly version?: number }
+  | { readonly kind: 'runner'; readonly version?: number; readonly profile?: 'evaluator' }
   /** `source` is a Python module with `handler(event, context)`. */
   | { readonly kind: 'handler'; readonly source: string }
 
@@ -25,7 +27,12 @@ export interface Images extends AsyncDisposable {
   register(digest: string, content: ImageContent): Promise<void>
 }
 
-const OWN: RunnerImage = { folder: RUNNER_IMAGE, handler: 'berth_runner.handler.handler', takesCommand: true }
+const OWN: RunnerImage = {
+  folder: RUNNER_IMAGE,
+  handler: 'berth_runner.handler.handler',
+  takesCommand: true,
+  variables: {},
+}
 
 /** The search path of every environment: Node as in the image, and the system. */
 export const IMAGE_PATH = `${join(ROOT, 'node_modules', 'node', 'bin')}:/usr/bin:/bin`
@@ -45,13 +52,18 @@ export const createImages = (): Images => {
     if (content.kind === 'handler') {
       const folder = await newFolder()
       await writeFile(join(folder, 'handler.py'), content.source, { mode: 0o644 })
-      return { folder, handler: 'handler.handler', takesCommand: false }
+      return { folder, handler: 'handler.handler', takesCommand: false, variables: {} }
     }
-    if (content.version === undefined) return OWN
+    const variables = content.profile === undefined ? {} : { BERTH_RUNNER_PROFILE: content.profile }
+    if (content.version === undefined) return { ...OWN, variables }
     const folder = await newFolder()
-    await cp(join(RUNNER_IMAGE, 'berth_runner'), join(folder, 'berth_runner'), { recursive: true })
+    // With its times: Python would not believe what is compiled already.
+    await cp(join(RUNNER_IMAGE, 'berth_runner'), join(folder, 'berth_runner'), {
+      recursive: true,
+      preserveTimestamps: true,
+    })
     await writeFile(join(folder, 'VERSION'), `${content.version}\n`, { mode: 0o644 })
-    return { ...OWN, folder }
+    return { ...OWN, folder, variables }
   }
 
   return {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bareEnvironment } from '../support/bare-environment.ts'
+import { LIGHT_PYTHON } from '../support/light-python.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -50,6 +51,7 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
         BERTH_PORT: String(port),
         BERTH_OPERATOR_KEY: operatorKey,
         BERTH_HOOK_SECRETS: hookSecret,
+        BERTH_PYTHON: LIGHT_PYTHON.path,
         ...env,
       },
     })

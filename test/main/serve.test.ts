@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bareEnvironment } from '../support/bare-environment.ts'
+import { LIGHT_PYTHON } from '../support/light-python.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -51,7 +52,7 @@ describe('berth serve', () => {
     child = spawn(process.execPath, ['src/cli/berth.ts', 'serve'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...bareEnvironment(), BERTH_PORT: '0', BERTH_DATA_DIR: dataDir, ...env },
+      env: { ...bareEnvironment(), BERTH_PORT: '0', BERTH_DATA_DIR: dataDir, BERTH_PYTHON: LIGHT_PYTHON.path, ...env },
     })
     if (child.stdout === null) throw new Error('no output')
     for await (const line of createInterface({ input: child.stdout })) {

@@ -26,6 +26,7 @@ const clock = createSystemClock()
 const ids = createRandomIds(clock)
 /** How long a server may go by the fence it has read. */
 const FENCE_TTL_MS = 5000
+const version3: ImageContent = { kind: 'runner', version: 3, profile: 'evaluator' }
 
 let aws: AwsLocal
 beforeAll(async () => {
@@ -61,7 +62,7 @@ test('a bad image is stopped in its ring and undone; the next one, once interrup
 
   const bad = await start(await home.image('bad', BAD_IMAGES.crashesAtStart), '--roll-back')
   const restored = await home.images()
-  const next = await home.image('good', { kind: 'runner', version: 3 })
+  const next = await home.image('good', version3)
   const interrupted = await interruptInUpdate(['--deployment', 'bad', '--image', next, '--image-version', '3'])
   const good = await start(next)
   const status = await rollout('status')
@@ -135,7 +136,7 @@ test('under load no run fails, and none is executed behind a fence that is raise
       return home.fleet.update(...update)
     },
   }
-  const target = { image: await home.image('v3', { kind: 'runner', version: 3 }), version: 3 }
+  const target = { image: await home.image('v3', version3), version: 3 }
   const settings = { ...defaultRolloutSettings, creationMs: 0, selfTestMs: 120_000 }
   const log = createEventLog()
   const offered = log

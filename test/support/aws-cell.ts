@@ -39,14 +39,18 @@ export interface AwsCellOptions {
   readonly functions?: Partial<FunctionSettings>
 }
 
-/** A cell with the real foundation stack, an image and the server's own clients. */
+/** A cell with the real foundation stack, an image that loads no libraries beforehand, and the server's own clients. */
 export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): Promise<AwsCell> => {
   const { deployment = 'berth' } = options
   // The SDK reads its own variables, in the server too.
   Object.assign(process.env, aws.env)
   await makeFoundation(aws, deployment)
   const { cell, clients, wantedImage } = await connectAwsCell({ ...options, region: aws.region })
-  const image = await aws.image('v1', undefined, cell.foundation.repositoryUri.split('/').slice(1).join('/'))
+  const image = await aws.image(
+    'v1',
+    { kind: 'runner', profile: 'evaluator' },
+    cell.foundation.repositoryUri.split('/').slice(1).join('/'),
+  )
   await wantedImage.write({ image, version: 1, fence: 0 }, { signal: AbortSignal.timeout(30_000) })
   return { cell, wantedImage, image, [Symbol.asyncDispose]: async () => clients[Symbol.dispose]() }
 }

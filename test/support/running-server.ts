@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { BerthEvent } from '../../src/domain/ports/events.ts'
 import { compose, type Composed } from '../../src/main/compose.ts'
 import { parseConfig } from '../../src/main/config.ts'
+import { LIGHT_PYTHON } from './light-python.ts'
 
 export interface Answer {
   readonly status: number
@@ -54,7 +55,7 @@ const parseBody = (text: string): unknown => {
   }
 }
 
-/** The whole server on a free port: real store, real services, real local backend. */
+/** The whole server on a free port: real store, real services, real local backend, and a runner without libraries. */
 export const startServer = async (env: Readonly<Record<string, string>> = {}): Promise<RunningServer> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-http-'))
   const events: BerthEvent[] = []
@@ -66,6 +67,7 @@ export const startServer = async (env: Readonly<Record<string, string>> = {}): P
     BERTH_SHUTDOWN_SECONDS: '5',
     BERTH_LOCAL_SPARES: '1',
     BERTH_LOCAL_NODE_SPARES: '0',
+    BERTH_PYTHON: LIGHT_PYTHON.path,
     ...env,
   })
   const composed = await compose(config, { subscribers: [(event) => events.push(event)] })
