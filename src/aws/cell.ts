@@ -6,6 +6,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { ServiceQuotasClient } from '@aws-sdk/client-service-quotas'
 import type { SSMClient } from '@aws-sdk/client-ssm'
 import type { STSClient } from '@aws-sdk/client-sts'
+import type { InvokeFunction } from './invoke-function.ts'
 import type { Pacer } from './pacer.ts'
 
 /** What `templates/foundation.yaml` made in the cell: the outputs of its stack. */
@@ -52,6 +53,8 @@ export interface CellClients {
   readonly lambda: LambdaClient
   /** Invoke alone: no retries, for what may have started is never sent twice; a keep-alive pool sized for load. */
   readonly invoke: LambdaClient
+  /** The one way to run code in a berth; over the connections of `invoke`. */
+  readonly invokeFunction: InvokeFunction
   readonly logs: CloudWatchLogsClient
   readonly s3: S3Client
   readonly serviceQuotas: ServiceQuotasClient

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { IAMClient } from '@aws-sdk/client-iam'
@@ -8,7 +9,9 @@ import { SSMClient } from '@aws-sdk/client-ssm'
 import { STSClient } from '@aws-sdk/client-sts'
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { createByteRoom } from './byte-room.ts'
 import type { CellClients } from './cell.ts'
+import { createInvokeFunction } from './invoke-function.ts'
 
 export interface ClientOptions {
   readonly region: string
@@ -28,6 +31,18 @@ const CONTROL_ANSWER_MS = 30_000
 const OBJECT_ANSWER_MS = 120_000
 const CONTROL_CONNECTIONS = 64
 const INVOKE_CONNECTIONS = 512
+
+const MIB = 1024 * 1024
+
+/**
+ * Bytes of replies in memory at once: parsed they take several times as much. The others stay with Lambda until there is room; 512 replies
+ * of 6 MiB would be 3 GiB.
+ */
+const replyBytes = (): number => {
+  const limit = process.constrainedMemory()
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+  return Math.min(Math.max(memory / 16, 32 * MIB), 512 * MIB)
+}
 
 const handler = (maxSockets: number, requestTimeout: number) =>
   new NodeHttpHandler({
@@ -63,7 +78,8 @@ export const createCellClients = (options: ClientOptions): CellClients & Disposa
   const dispose = (): void => {
     for (const client of Object.values(clients)) client.destroy()
   }
-  return { ...clients, [Symbol.dispose]: dispose }
+  const invokeFunction = createInvokeFunction(clients.invoke, createByteRoom(replyBytes()))
+  return { ...clients, invokeFunction, [Symbol.dispose]: dispose }
 }
 
 const credentialsOf = ({ region, roleArn, externalId, deployment }: ClientOptions) => {

@@ -1,5 +1,5 @@
-import { InvokeCommand, type InvokeCommandOutput } from '@aws-sdk/client-lambda'
 import type { Cell } from '../../aws/cell.ts'
+import type { FunctionReply } from '../../aws/invoke-function.ts'
 import { BerthError, isBerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import { countBareBytes } from './bare-bytes.ts'
@@ -56,20 +56,17 @@ const withDeadline = (signal: AbortSignal, deadlineMs: number) => {
   return { signal: controller.signal, end }
 }
 
-const malformed = (detail: string, output: InvokeCommandOutput, cause?: unknown): BerthError =>
-  new BerthError('malformed_reply', detail, {
-    cause,
-    data: { requestId: output.$metadata.requestId, bytes: output.Payload?.length ?? 0 },
-  })
+const malformed = (detail: string, { requestId, payload }: FunctionReply, cause?: unknown): BerthError =>
+  new BerthError('malformed_reply', detail, { cause, data: { requestId, bytes: payload.length } })
 
-const parseAnswer = (output: InvokeCommandOutput, maxBareBytes: number): unknown => {
-  const payload = Buffer.from(output.Payload ?? [])
+const parseAnswer = (reply: FunctionReply, maxBareBytes: number): unknown => {
+  const { payload } = reply
   if (countBareBytes(payload, maxBareBytes) > maxBareBytes)
-    throw malformed("The runner's reply has more structure than the limits of its run allow", output)
+    throw malformed("The runner's reply has more structure than the limits of its run allow", reply)
   try {
     return JSON.parse(payload.toString())
   } catch (cause) {
-    throw malformed("The runner's reply is not JSON", output, cause)
+    throw malformed("The runner's reply is not JSON", reply, cause)
   }
 }
 
@@ -81,14 +78,14 @@ const textOf = (answer: unknown, field: string): string => {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT) : ''
 }
 
-const invokedOf = (output: InvokeCommandOutput, maxBareBytes: number): Invoked => {
-  const answer = parseAnswer(output, maxBareBytes)
-  const failed = output.FunctionError !== undefined
+const invokedOf = (reply: FunctionReply, maxBareBytes: number): Invoked => {
+  const answer = parseAnswer(reply, maxBareBytes)
+  const failed = reply.functionError !== undefined
   return {
     answer,
     failure: failed ? { type: textOf(answer, 'errorType'), message: textOf(answer, 'errorMessage') } : null,
-    report: parseInvokeReport(output.LogResult),
-    requestId: output.$metadata.requestId,
+    report: parseInvokeReport(reply.logResult),
+    requestId: reply.requestId,
   }
 }
 
@@ -100,16 +97,10 @@ export const invokeBerth = async (cell: Cell, invocation: Invocation): Promise<I
   const { berthId, event, signal, target = ownFunctions(cell).target(berthId) } = invocation
   const { deadlineMs = cell.functions.timeoutSeconds * 1000 + GRACE_MS, maxBareBytes = BARE_BYTES } = invocation
   signal.throwIfAborted()
-  const command = new InvokeCommand({
-    FunctionName: target.functionName,
-    TenantId: target.tenantId,
-    InvocationType: 'RequestResponse',
-    LogType: 'Tail',
-    Payload: Buffer.from(JSON.stringify(event)),
-  })
   const wait = withDeadline(signal, deadlineMs)
   try {
-    return invokedOf(await cell.clients.invoke.send(command, { abortSignal: wait.signal }), maxBareBytes)
+    const call = { ...target, event, signal: wait.signal }
+    return await cell.clients.invokeFunction(call, (reply) => invokedOf(reply, maxBareBytes))
   } catch (error) {
     if (wait.signal.aborted) throw wait.signal.reason
     if (isBerthError(error)) throw error
