@@ -85,7 +85,8 @@ const copyImage = async (ecr: ECRClient, image: string, { to, tag }: { to: strin
   return putManifest(ecr, to, { ...manifest, tag })
 }
 
-const logIn = async (ecr: ECRClient, registry: string): Promise<void> => {
+/** Lets Docker push to ECR. */
+export const logIn = async (ecr: ECRClient, registry: string): Promise<void> => {
   const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}))
   const token = Buffer.from(authorizationData[0]?.authorizationToken ?? '', 'base64').toString()
   // By stdin: what stands in arguments everybody on the machine can read.
