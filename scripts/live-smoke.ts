@@ -10,6 +10,7 @@ import { type Deployment, openDeployment } from '../src/main/deployment/deployme
 import { assumptions } from './live-smoke/assumptions.ts'
 import { cleanUp } from './live-smoke/clean-up.ts'
 import { createFindings, type Finding, toTable } from './live-smoke/findings.ts'
+import { createHastyClock } from './live-smoke/hasty-clock.ts'
 import { hasDocker } from './live-smoke/push-image.ts'
 import { forget, remember, remembered, type SmokeRecord } from './live-smoke/record.ts'
 import { takePass } from './live-smoke/steps.ts'
@@ -21,6 +22,7 @@ const usage = `usage: npm run live-smoke -- --region <region> [--profile <name>]
   --image         runner image in ECR of the same Region; without it one is built here, with Docker
   --second-image  image of the update (default: the same one under another digest)
   --own-credentials  the server works with yours and not as its role (for the stand-in, which lacks cloudformation:RoleArn)
+  --hasty         a twentieth of every pause between two looks (for the stand-in, where nothing takes long)
   --records       folder that remembers what was made (.cache/live-smoke)
   --clean         take away what earlier passes left
   --yes, --json   do not ask; one JSON object on stdout`
@@ -43,6 +45,7 @@ const read = () => {
         'second-image': { type: 'string' },
         records: { type: 'string', default: join(import.meta.dirname, '../.cache/live-smoke') },
         'own-credentials': { type: 'boolean', default: false },
+        hasty: { type: 'boolean', default: false },
         clean: { type: 'boolean', default: false },
         yes: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -69,9 +72,9 @@ const useProfile = (profile: string | null): void => {
   if (profile !== null) process.env['AWS_PROFILE'] = profile
 }
 
-const openAt = ({ deployment, region, profile }: SmokeRecord): Deployment => {
+const openAt = ({ deployment, region, profile }: SmokeRecord, hasty = false): Deployment => {
   useProfile(profile)
-  return openDeployment({ deployment, region })
+  return openDeployment({ deployment, region }, hasty ? createHastyClock() : undefined)
 }
 
 /** The first Ctrl-C ends the pass and cleans up; the second ends at once. */
@@ -105,7 +108,7 @@ const report = (findings: readonly Finding[], record: SmokeRecord, json: boolean
 
 const pass = async (record: SmokeRecord, args: ReturnType<typeof read>): Promise<number> => {
   const signal = interruptible()
-  using deployment = openAt(record)
+  using deployment = openAt(record, args.hasty)
   const findings = createFindings(say, signal)
   await remember(args.records, record)
   const { 'own-credentials': ownCredentials } = args

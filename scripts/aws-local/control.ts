@@ -22,6 +22,7 @@ export type Part =
   | 'stack-names'
   | 'tokens'
   | 'policy-variables'
+  | 'simulation'
 
 /** Where everything can be made to wait: resources of stacks, a function's readiness, its waking, a role's. */
 export type Stage = 'create' | 'update' | 'delete' | 'function' | 'wake' | 'role'

@@ -87,20 +87,21 @@ interface CellEntry {
 const ROLE_TRIES = 8
 
 /** A role that was just made cannot be assumed everywhere yet. */
-const startServer = async ({ deployment, findings, ownCredentials, signal }: Pass, entry: CellEntry) => {
+const startServer = async ({ deployment, findings, ownCredentials, say, signal }: Pass, entry: CellEntry) => {
   if (ownCredentials) {
     await findings.prove('server_role', async () => {
       throw new NotTried('the server worked with --own-credentials')
     })
-    return startEmbeddedServer({ ...entry, roleArn: undefined })
+    return startEmbeddedServer({ ...entry, roleArn: undefined }, { clock: deployment.clock, say })
   }
   return findings.need('server_role', async () => {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const value = await startEmbeddedServer(entry)
+        const value = await startEmbeddedServer(entry, { clock: deployment.clock, say })
         return { detail: `the server works as its role, after ${attempt} ${attempt === 1 ? 'try' : 'tries'}`, value }
       } catch (error) {
         if (attempt >= ROLE_TRIES || !isBerthError(error)) throw error
+        say(`waiting for the server's role (${attempt} of ${ROLE_TRIES}): ${error.message}`)
         await deployment.clock.sleep(4000, signal)
       }
     }
@@ -108,10 +109,11 @@ const startServer = async ({ deployment, findings, ownCredentials, signal }: Pas
 }
 
 /** One stack each, at the same time. The first run shows stack, role, image and runner at once. */
-const signUpBoth = async ({ findings, signal }: Pass, server: EmbeddedServer) => {
+const signUpBoth = async ({ deployment, findings, say, signal }: Pass, server: EmbeddedServer) => {
+  const patience = { clock: deployment.clock, say, signal }
   const both = await findings.need('berth_stack', async () => {
     const since = performance.now()
-    const value = await Promise.all([signUp(server, 'alice', signal), signUp(server, 'bob', signal)])
+    const value = await Promise.all([signUp(server, 'alice', patience), signUp(server, 'bob', patience)])
     return { detail: `sign-up to first result: ${((performance.now() - since) / 1000).toFixed(1)} s`, value }
   })
   for (const id of ['image_pull', 'role_trust'])
@@ -153,7 +155,7 @@ const tryIsolation = async ({ findings, cell, alice, bob, signal }: Scene): Prom
 const SETTLE_MS = 60_000
 const refusedCodes = new Set<string>(['tenant_suspended', 'rate_limited', 'backend_unavailable', 'berth_busy'])
 
-const suspendAndResume = async ({ findings, cell, server, alice, deployment, signal }: Scene): Promise<void> => {
+const suspendAndResume = async ({ findings, cell, server, alice, deployment, say, signal }: Scene): Promise<void> => {
   const FunctionName = nameOf(cell.deployment, alice.berthId)
   const reserved = async () =>
     (await cell.clients.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName }), { abortSignal: signal }))
@@ -161,6 +163,7 @@ const suspendAndResume = async ({ findings, cell, server, alice, deployment, sig
   const untilReserved = async (wanted: number | undefined): Promise<void> => {
     const giveUpAt = performance.now() + SETTLE_MS
     while ((await reserved()) !== wanted) {
+      say(`waiting until reserved concurrency is ${wanted ?? 'taken back'}`)
       if (performance.now() > giveUpAt) throw new Error(`reserved concurrency is not ${wanted ?? 'taken back'}`)
       await deployment.clock.sleep(1000, signal)
     }
@@ -204,13 +207,14 @@ const GONE_MS = 15 * 60_000
 const receiptSchema = z.object({ verifiedAbsent: z.array(z.object({ kind: z.string() })).min(3) })
 const reconcileSchema = z.object({ findings: z.array(z.unknown()) })
 
-const deleteBoth = ({ findings, server, alice, bob, signal }: Scene): Promise<void> =>
+const deleteBoth = ({ deployment, findings, server, alice, bob, say, signal }: Scene): Promise<void> =>
   findings.prove('deprovisioned', async () => {
     for (const { id } of [alice, bob]) await server.operator('DELETE', `/v1/tenants/${id}`)
     const kinds = new Set<string>()
     for (const { id } of [alice, bob]) {
       const ask = () => server.operator('GET', `/v1/tenants/${id}/receipt`)
-      const options = { wanted: 200, later: [404, 409, 503], withinMs: GONE_MS, signal }
+      const patience = { clock: deployment.clock, say, signal }
+      const options = { ...patience, wanted: 200, later: [404, 409, 503], withinMs: GONE_MS }
       const receipt = receiptSchema.parse(JSON.parse((await untilAnswered(ask, options)).text))
       for (const { kind } of receipt.verifiedAbsent) kinds.add(kind)
     }

@@ -30,9 +30,8 @@ export interface Following {
   readonly onProgress: (line: string) => void
 }
 
-export const openDeployment = (place: DeploymentPlace): Deployment => {
+export const openDeployment = (place: DeploymentPlace, clock: Clock = createSystemClock()): Deployment => {
   const clients = createCellClients(place)
-  const clock = createSystemClock()
   const pacer = createPacer({ clock })
   const { region, deployment } = place
   return {
