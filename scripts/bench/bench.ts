@@ -1,6 +1,6 @@
 /**
  * Measures Berth on this machine. Every figure that compares is a ratio of medians, its variants taken in turn.
- * `--only local,api,lambda` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
+ * `--only local,api,lambda,rollout` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
@@ -10,6 +10,7 @@ import { measureLambda } from './lambda.ts'
 import { measureLatency } from './local-latency.ts'
 import { measureLoad } from './local-load.ts'
 import { toJson, toTable } from './report.ts'
+import { measureRollout } from './rollout.ts'
 
 const measureLocal = async (): Promise<readonly Figures[]> => {
   await using subject = await makeBerthSubject()
@@ -20,6 +21,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = {
   local: measureLocal,
   api: measureApi,
   lambda: measureLambda,
+  rollout: measureRollout,
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } })

@@ -22,6 +22,9 @@ export const goals: Readonly<Record<string, { readonly most?: number; readonly l
   'lambda.signup.spare.vs_run': { most: 4 },
   'lambda.provision.1000.pacer_utilisation': { least: 0.9 },
   'lambda.provision.1000.never_above_budget': { least: 1 },
+  'rollout.5500.vs_limit': { most: 1.05 },
+  'rollout.rejected_share': { most: 0.01 },
+  'rollout.50000.memory_vs_5500': { most: 1.5 },
 }
 
 const round = (value: number): number => Number(value.toPrecision(4))

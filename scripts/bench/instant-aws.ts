@@ -3,17 +3,17 @@ import { buffer } from 'node:stream/consumers'
 
 /** What the measured answers must show: the run printed this. */
 export const INSTANT_PRINTS = '2'
-const REPOSITORY = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/berth'
+export const REPOSITORY = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/berth'
 const IMAGE = `${REPOSITORY}@sha256:${'a'.repeat(64)}`
 const ROLE = 'arn:aws:iam::111122223333:role/bench'
 
-interface Answer {
+export interface Answer {
   readonly body?: string
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
 }
 
-interface Asked {
+export interface Asked {
   readonly request: IncomingMessage
   readonly path: string
   readonly body: Buffer
@@ -25,7 +25,7 @@ interface Stack {
   readonly tags: readonly (readonly [string, string])[]
 }
 
-const json = (value: unknown): Answer => ({ body: JSON.stringify(value) })
+export const json = (value: unknown): Answer => ({ body: JSON.stringify(value) })
 
 /** The tail of a log as Lambda adds it: the report line alone. */
 const REPORT = Buffer.from(
@@ -150,8 +150,10 @@ const wanted = json({
   },
 })
 
-/** Answers what a server of backend `lambda` asks of AWS, at once and without looking at who asks. */
-export const createInstantAws = (): Server => {
+/**
+ * Answers what a server of backend `lambda` asks of AWS, at once and without looking at who asks. `first` may answer in its place, or not: null.
+ */
+export const createInstantAws = (first: (asked: Asked) => Answer | null = () => null): Server => {
   const stacks = createStacks()
   const answerTo = (asked: Asked): Answer => {
     const { request, path, body } = asked
@@ -162,7 +164,8 @@ export const createInstantAws = (): Server => {
   }
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(request)
-    const { status = 200, headers = {}, body: text = '' } = answerTo({ request, path: request.url ?? '/', body })
+    const asked = { request, path: request.url ?? '/', body }
+    const { status = 200, headers = {}, body: text = '' } = first(asked) ?? answerTo(asked)
     response.writeHead(status, { 'Content-Length': Buffer.byteLength(text), 'x-amzn-RequestId': '0', ...headers })
     response.end(text)
   }

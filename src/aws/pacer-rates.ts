@@ -16,7 +16,7 @@ export interface PoolRate {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (2026-11-22): 15/s over the control plane, GetFunction 100/s
  */
 export const awsRates: Readonly<Record<RequestPool, PoolRate>> = {
-  lambda: { perSecond: 14.9, burst: 1, late: 2, most: 15 },
+  lambda: { perSecond: 14.9, burst: 1, late: 4, most: 15 },
   getFunction: { perSecond: 92, burst: 8 },
   // Not published. Parallel deployments of some 20 stacks are reported to be throttled; the pacer finds out by itself.
   // A quarter more than one makes up for timers that are late by up to 60 ms, and adds no fifth request to any second.

@@ -6,6 +6,7 @@ import { quiet } from '../contract/content.ts'
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts'
 
 const rate = awsRates.lambda
+const LAMBDA_ALLOWS = 15
 
 interface Grant {
   readonly atMs: number
@@ -14,8 +15,8 @@ interface Grant {
 }
 
 /** Notes when each request was let go. */
-const createRecorder = (clock: VirtualClock) => {
-  const pacer = createPacer({ clock })
+const createRecorder = (clock: VirtualClock, rates: Parameters<typeof createPacer>[0]['rates'] = {}) => {
+  const pacer = createPacer({ clock, rates })
   const grants: Grant[] = []
   const ask = (options: { priority?: Priority; cost?: number; signal?: AbortSignal; name?: string } = {}) => {
     const { priority = 'signUp', cost = 1, signal = quiet(), name = priority } = options
@@ -54,7 +55,7 @@ describe('a pool', () => {
         await clock.advance(60_000)
 
         expect(grants).toHaveLength(requests.length)
-        const largest = Math.max(rate.burst, ...requests.map(({ cost }) => cost))
+        const largest = Math.max(rate.burst, ...requests.map(({ cost }) => cost)) + (rate.late ?? 0)
         for (const spanMs of [100, 1000, 5000])
           expect(mostWithin(grants, spanMs)).toBeLessThanOrEqual(largest + (rate.perSecond * spanMs) / 1000)
       }),
@@ -82,6 +83,26 @@ describe('a pool', () => {
 
     const used = grants.reduce((sum, { cost }) => sum + cost, 0)
     expect(used / (rate.perSecond * 60)).toBeGreaterThan(0.9)
+  })
+
+  test.each([
+    ['are made up for', {}, { least: 0.95, most: 1 }],
+    [
+      'cost a fourth of the pace where they are not (control)',
+      { lambda: { perSecond: 14.9, burst: 1 } },
+      { least: 0, most: 0.75 },
+    ],
+  ])('timers that fire late %s', async (_, rates, share) => {
+    const time = createVirtualClock()
+    const late: VirtualClock = { ...time, sleep: (ms, signal) => time.sleep(ms + 30, signal) }
+    const { grants, ask } = createRecorder(late, rates)
+    for (let index = 0; index < 1500; index += 1) void ask()
+
+    await time.advance(60_000)
+
+    expect(grants.length / (LAMBDA_ALLOWS * 60)).toBeGreaterThan(share.least)
+    expect(grants.length / (LAMBDA_ALLOWS * 60)).toBeLessThan(share.most)
+    expect(mostWithin(grants, 1000)).toBeLessThanOrEqual(LAMBDA_ALLOWS)
   })
 
   test('spreads requests evenly instead of letting a second’s worth go at once', async () => {
@@ -145,6 +166,25 @@ describe('who goes first', () => {
 
     expect(names()).toEqual(['first', 'user', 'dear'])
   })
+})
+
+test('a rollout beside sign-ups uses what these leave, and both together at least 95 % of what Lambda allows', async () => {
+  const clock = createVirtualClock()
+  const { grants, ask } = createRecorder(clock)
+  for (let index = 0; index < 1500; index += 1) void ask({ priority: 'rollout' })
+  const waits: number[] = []
+  for (let index = 0; index < 120; index += 1) {
+    const askedMs = clock.monotonicMs()
+    void ask({ priority: 'signUp', cost: 3 }).then(() => waits.push(clock.monotonicMs() - askedMs))
+    await clock.advance(500)
+  }
+
+  const used = grants.reduce((sum, { cost }) => sum + cost, 0)
+  expect(used / (LAMBDA_ALLOWS * 60)).toBeGreaterThan(0.95)
+  expect(mostWithin(grants, 1000)).toBeLessThanOrEqual(LAMBDA_ALLOWS)
+  expect(waits).toHaveLength(120)
+  // No sign-up waits for more than what it costs itself and the one request that went just before it.
+  expect(Math.max(...waits)).toBeLessThanOrEqual((4 / rate.perSecond) * 1000 + 10)
 })
 
 describe('a request that is given up', () => {

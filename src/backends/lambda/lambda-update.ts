@@ -106,5 +106,7 @@ export const updateFunction = async (cell: Cell, update: CodeUpdate): Promise<vo
     if (runs(view, update.image)) return
     if (sent && view.update === 'Failed') throw refused('The berth could not be brought to the image', view)
     sent = await replaceCode(cell, update, view)
+    // No image is ready at once; somebody who waits is told as soon as it is.
+    if (sent && update.priority === 'rollout') await rest(update, 1)
   }
 }
