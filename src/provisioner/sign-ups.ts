@@ -8,6 +8,11 @@ export interface SignUps {
   readonly requestDeletion: (who: TenantReference, event: HookEvent | null) => Promise<Tenant>
 }
 
+const quiet = new AbortController().signal
+
+/** Who was given a spare runs code next. To make another one, and to record the owner, lets that go first. */
+const AFTER_SPARE_MS = 250
+
 /** The two promises that are durable before they are answered. `onWork` is called when there is something to do behind them. */
 export const createSignUps = (
   deps: Pick<ProvisionerDeps, 'store' | 'berths' | 'clock' | 'ids' | 'events'>,
@@ -40,7 +45,8 @@ export const createSignUps = (
         detail: { spare: signUp.berth?.state === 'ready', hook: event !== null },
       })
     }
-    if (signUp.outcome !== 'tombstone') onWork()
+    if (signUp.berth?.state === 'ready') void deps.clock.sleep(AFTER_SPARE_MS, quiet).then(onWork)
+    else if (signUp.outcome !== 'tombstone') onWork()
     return signUp
   },
   requestDeletion: async (who, event) => {

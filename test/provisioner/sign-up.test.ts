@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { Clock } from '../../src/domain/ports/clock.ts'
 import { codeOf, collect, quiet } from '../contract/content.ts'
-import { externalId, openProvisioningSite } from '../support/provisioning-site.ts'
+import { clock, externalId, openProvisioningSite } from '../support/provisioning-site.ts'
 
 const signal = quiet()
 
@@ -66,6 +67,33 @@ test('a spare makes a sign-up ready at once, and the pool is filled again behind
   const { berth } = await site.provisioner.signUp(externalId('ada'), null)
 
   expect(berth?.state).toBe('ready')
+  expect((await refilled).berthId).not.toBe(berth?.id)
+})
+
+test('who was given a spare runs code before another spare is made', async () => {
+  const pollMs = 3_600_000
+  const later = Promise.withResolvers<void>()
+  let resting = Promise.withResolvers<void>()
+  const sleep: Clock['sleep'] = (ms, until) => {
+    if (ms === pollMs) resting.resolve()
+    return ms === 250 ? later.promise : clock.sleep(ms, until)
+  }
+  await using site = await openProvisioningSite({ spares: 1, pollMs, clock: { ...clock, sleep } })
+  const spareIsReady = site.log.next('berth.ready')
+  site.work()
+  await spareIsReady
+  resting = Promise.withResolvers()
+  await resting.promise
+
+  const { berth } = await site.provisioner.signUp(externalId('ada'), null)
+  await site.provisioner.ensureBerth(externalId('ada'), { signal })
+  // Without the pause, another one is made within these.
+  for (let turn = 0; turn < 20; turn += 1) await site.store.ping({ signal })
+  const before = await collect(site.folders.list({ signal }))
+  const refilled = site.log.next('berth.ready')
+  later.resolve()
+
+  expect([berth?.state, before.length]).toEqual(['ready', 1])
   expect((await refilled).berthId).not.toBe(berth?.id)
 })
 
