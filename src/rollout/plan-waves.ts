@@ -26,18 +26,29 @@ export interface PlanInput {
 export const planWaves = (input: PlanInput): readonly Wave[] => {
   const { canaries, settings, members } = input
   const inScope = scoped(input.scope, inOrder(input))
-  const own = inScope.filter(({ berthId }) => canaries.has(berthId))
-  const tenants = inScope.filter(({ berthId }) => !canaries.has(berthId))
+  const isLast = lastOf(members)
+  const first = inScope.filter((member) => !isLast(member))
+  const own = first.filter(({ berthId }) => canaries.has(berthId))
+  const tenants = first.filter(({ berthId }) => !canaries.has(berthId))
   const ring = Math.max(settings.ringLeast, Math.floor((members.length * settings.ringPercent) / 100))
   return [
     { name: 'canaries', members: own },
     { name: 'ring', members: tenants.slice(0, ring) },
-    { name: 'rest', members: tenants.slice(ring) },
+    { name: 'rest', members: [...tenants.slice(ring), ...inScope.filter(isLast)] },
   ]
 }
 
+/** One update brings all who share a runner, so it waits until others have shown that the image is well, where there are others. */
+const lastOf = (members: readonly FleetMember[]): ((member: FleetMember) => boolean) => {
+  const areAll = members.every(({ together }) => together === true)
+  return ({ together }) => together === true && !areAll
+}
+
 const inOrder = ({ members, target, present, canaries, lastAtMs }: PlanInput): readonly FleetMember[] => {
-  const rankOf = ({ berthId, image }: FleetMember): number => {
+  const isLast = lastOf(members)
+  const rankOf = (member: FleetMember): number => {
+    const { berthId, image } = member
+    if (isLast(member)) return 4
     if (canaries.has(berthId)) return 0
     if (image === target) return 1
     // A third image, perhaps a bad one: these need it most.

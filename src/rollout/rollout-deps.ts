@@ -5,6 +5,7 @@ import type { Fleet } from '../domain/ports/fleet.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthRuns } from '../domain/ports/store.ts'
 import type { Wanted } from '../domain/wanted-image.ts'
+import type { Probe } from './probe-runs.ts'
 
 export interface WantedPlace {
   /** May be a few seconds old. */
@@ -23,6 +24,8 @@ export interface RolloutDeps {
   readonly fleet: Fleet
   readonly wanted: WantedPlace
   readonly activity: Activity | null
+  /** Where runs can be sent besides self-tests, these are part of the health of a wave. */
+  readonly probe?: Probe
   readonly clock: Clock
   readonly ids: Pick<Ids, 'secret'>
   readonly events: Events

@@ -54,13 +54,14 @@ const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly W
     deps.activity?.canaries({ signal }) ?? [],
     deps.activity?.runsSince(new Date(0), { signal }) ?? [],
   ])
+  rollout.canaries = new Set(canaries)
   // Before anybody is offered the target, the wanted image is what untouched berths have; afterwards it is the one before.
   const present = wanted.candidate === undefined ? (wanted.previous ?? wanted).image : wanted.image
   const waves = planWaves({
     members: members.filter(({ berthId }) => !rollout.isPinned(berthId)),
     target: target.image,
     present,
-    canaries: new Set(canaries),
+    canaries: rollout.canaries,
     lastAtMs: new Map(runs.map(({ berthId, lastAt }) => [berthId, lastAt.getTime()])),
     scope,
     settings,

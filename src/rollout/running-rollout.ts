@@ -39,6 +39,10 @@ export class RunningRollout {
   /** Since when new berths get the target, on the clock that only rises. */
   offeredMs: number
   members: readonly FleetMember[] = []
+  /** Berths of Berth's own, where no tenant's code ever ran. */
+  canaries: ReadonlySet<BerthId> = new Set()
+  /** Canaries run the target, and are well. */
+  vouchedFor = false
   #state: RolloutState = 'planning'
   #reason: string | null = null
   #pins: readonly Pin[]

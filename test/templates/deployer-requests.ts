@@ -203,6 +203,7 @@ export const rolloutWorkOf = (id: BerthId): readonly Request[] => [
   ...all(['ssm:GetParameter', 'ssm:PutParameter'], arn.parameter('/berth/wanted-image')),
   ...all(['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:DescribeImages'], REPOSITORY),
   ...all(['cloudformation:DescribeStacks'], arn.stack('berth-foundation')),
+  one('list marks', 's3:ListBucket', arn.bucket(), { 's3:prefix': 'shared/' }),
   ...all(
     ['s3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
     arn.object(`${prefixOf(id)}files/berth-self-test-0123456789abcdef.txt`),
@@ -224,6 +225,8 @@ export const notARollouts = (id: BerthId): readonly Request[] => [
   one('read a file', 's3:GetObject', arn.object(`${prefixOf(id)}files/a`)),
   one('write a file', 's3:PutObject', arn.object(`${prefixOf(id)}files/a`)),
   one('list files', 's3:ListBucket', arn.bucket(), { 's3:prefix': prefixOf(id) }),
+  one('list all', 's3:ListBucket', arn.bucket(), { 's3:prefix': '' }),
+  one('read whose a berth is', 's3:GetObject', arn.object(`shared/${id}`)),
   one('make a stack', 'cloudformation:CreateStack', arn.stack(nameOf('berth', id)), {
     'cloudformation:RoleArn': STACK_ROLE,
   }),

@@ -34,6 +34,15 @@ export const hasMark = async (cell: Cell, berthId: BerthId, signal: AbortSignal)
   return found !== null
 }
 
+/** As `hasMark`, for who may list marks and must not read whose the berths are. */
+export const isMarked = async (cell: Cell, berthId: BerthId, signal: AbortSignal): Promise<boolean> => {
+  const { Bucket, Key } = markOf(cell, berthId)
+  const { Contents = [] } = await s3Call(cell, { operation: 'ListObjectsV2', signal }, (options) =>
+    cell.clients.s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }), options),
+  )
+  return Contents.some((found) => found.Key === Key)
+}
+
 /** Removes every version of the mark and answers how many that were: the bucket keeps old ones. */
 export const removeMark = async (cell: Cell, berthId: BerthId, signal: AbortSignal): Promise<number> => {
   const { Bucket, Key } = markOf(cell, berthId)

@@ -8,12 +8,13 @@ import { invokeBerth } from '../lambda/invoke-berth.ts'
 import { type Asking, type FunctionView, readNamedFunction } from '../lambda/lambda-functions.ts'
 import { updateFunction } from '../lambda/lambda-update.ts'
 import { selfTestAnswer } from '../lambda/self-test-answer.ts'
-import { hasMark, markedBerths } from './marks.ts'
+import { isMarked, markedBerths } from './marks.ts'
 import { sharedFunction, sharedNameOf } from './shared-function.ts'
 
 export interface SharedFleet extends Fleet {
   /** Brings the one function, and with it every berth, to an image. @throws {BerthError} as an update of one berth's function */
   updateAll(image: string, options: { signal: AbortSignal }): Promise<void>
+  has(berthId: BerthId, options: { signal: AbortSignal }): Promise<boolean>
 }
 
 export const readSharedFunction = (cell: Cell, asking: Asking): Promise<FunctionView | null> =>
@@ -23,7 +24,9 @@ export const readSharedFunction = (cell: Cell, asking: Asking): Promise<Function
 export const createSharedFleet = (cell: Cell, { clock }: { clock: Clock }): SharedFleet => ({
   async *list({ signal }) {
     const view = await readSharedFunction(cell, { priority: 'rollout', signal })
-    for await (const berthId of markedBerths(cell, signal)) yield { berthId, image: view?.image ?? '' }
+    // Without the function there is nothing that runs an image.
+    if (view === null) return
+    for await (const berthId of markedBerths(cell, signal)) yield { berthId, image: view.image, together: true }
   },
 
   async update(berthId, image, { signal }) {
@@ -39,6 +42,8 @@ export const createSharedFleet = (cell: Cell, { clock }: { clock: Clock }): Shar
 
   selfTest: (berthId, { signal }) => selfTest(cell, berthId, signal),
 
+  has: (berthId, { signal }) => isMarked(cell, berthId, signal),
+
   updateAll: (image, { signal }) =>
     updateFunction(cell, {
       functionName: sharedNameOf(cell.deployment),
@@ -50,7 +55,7 @@ export const createSharedFleet = (cell: Cell, { clock }: { clock: Clock }): Shar
 })
 
 const assertThere = async (cell: Cell, berthId: BerthId, signal: AbortSignal): Promise<void> => {
-  if (!(await hasMark(cell, berthId, signal))) throw new BerthError('not_found', `There is no berth ${berthId}`)
+  if (!(await isMarked(cell, berthId, signal))) throw new BerthError('not_found', `There is no berth ${berthId}`)
 }
 
 /** In an environment of this berth: what is examined there is what its runs will find. */

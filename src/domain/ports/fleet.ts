@@ -5,6 +5,8 @@ export interface FleetMember {
   readonly image: string
   /** A cheap listing said so, which may show the image of an update that is under way or has failed. `update` makes sure. */
   readonly unsure?: true
+  /** Shares its runner with all others of the cell that say so: one update brings them all. */
+  readonly together?: true
 }
 
 export interface SelfTestReport {

@@ -1,12 +1,16 @@
 import { openCell } from '../../aws/open-cell.ts'
 import { awsRates } from '../../aws/pacer-rates.ts'
 import { createWantedImage } from '../../aws/wanted-image.ts'
+import { createLambdaDispatch } from '../../backends/lambda/lambda-dispatch.ts'
 import { createLambdaFleet } from '../../backends/lambda/lambda-fleet.ts'
+import { createSharedDispatch } from '../../backends/lambda-shared/shared-dispatch.ts'
+import { createSharedFleet } from '../../backends/lambda-shared/shared-fleet.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { Pin, RunnerImage, Wanted } from '../../domain/wanted-image.ts'
 import { type FleetStatus, fleetStatusOf } from '../../rollout/fleet-status.ts'
+import { createProbe } from '../../rollout/probe-runs.ts'
 import { rollBack } from '../../rollout/roll-back.ts'
 import type { RolloutDeps } from '../../rollout/rollout-deps.ts'
 import { defaultRolloutSettings, type RolloutScope, type RolloutSettings } from '../../rollout/rollout-options.ts'
@@ -15,6 +19,7 @@ import { runRollout } from '../../rollout/run-rollout.ts'
 import { hold, pin, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
 import { openStore } from '../../store/open-store.ts'
 import { createRandomIds } from '../random-ids.ts'
+import { createCellFleet } from './cell-fleet.ts'
 import type { Deployment } from './deployment.ts'
 import { createStoreActivity } from './store-activity.ts'
 
@@ -52,6 +57,8 @@ interface Opening {
   readonly signal: AbortSignal
 }
 
+const PROBES_AT_ONCE = 8
+
 /** @throws {BerthError} config_invalid when the cell has no foundation */
 export const openRollout = async (
   deployment: Deployment,
@@ -61,10 +68,14 @@ export const openRollout = async (
   const cell = await openCell({ ...deployment.cell, signal })
   const ids = createRandomIds(clock)
   const wanted = createWantedImage(cell, clock)
-  const fleet = createLambdaFleet(cell, { clock, ids })
+  const runs = { clock, events, wanted: () => wanted.read({ signal }), maxConcurrency: PROBES_AT_ONCE }
+  const { fleet, dispatch } = createCellFleet({
+    own: { fleet: createLambdaFleet(cell, { clock, ids }), dispatch: createLambdaDispatch(cell, runs) },
+    shared: { fleet: createSharedFleet(cell, { clock }), dispatch: createSharedDispatch(cell, runs) },
+  })
   const store = databaseUrl === null ? null : await openStore({ databaseUrl, dataDir: '', clock })
   const activity = store === null ? null : createStoreActivity(store)
-  const deps: RolloutDeps = { fleet, wanted, activity, clock, ids, events }
+  const deps: RolloutDeps = { fleet, wanted, activity, clock, ids, events, probe: createProbe(dispatch, ids) }
   const change = (make: (present: Wanted) => Wanted): Promise<Wanted> =>
     wanted.change((present) => make(present ?? noImage()), { signal })
   const start: CellRollout['start'] = (options) =>

@@ -1,5 +1,8 @@
 // @module-tag aws-local
 import { afterAll, beforeAll } from 'vitest'
+import { createLambdaDispatch } from '../../../src/backends/lambda/lambda-dispatch.ts'
+import { createLambdaFleet } from '../../../src/backends/lambda/lambda-fleet.ts'
+import { createCellFleet } from '../../../src/main/deployment/cell-fleet.ts'
 import { describeBerths } from '../../contract/berths.contract.ts'
 import { quiet } from '../../contract/content.ts'
 import { describeDispatch } from '../../contract/dispatch.contract.ts'
@@ -41,3 +44,14 @@ describeFleet('lambda-shared', async () => ({
   ...left,
   capabilities: { imagePerBerth: false },
 }))
+
+describeFleet('lambda-shared, as rollouts see a cell', async () => {
+  const { cell, clock, ids, events, home } = site
+  const wanted = () => home.wantedImage.read({ signal })
+  const own = {
+    fleet: createLambdaFleet(cell, { clock, ids }),
+    dispatch: createLambdaDispatch(cell, { clock, events, wanted, maxConcurrency: 2 }),
+  }
+  const { fleet } = createCellFleet({ own, shared: site })
+  return { ...partsOf(site), ...left, fleet, capabilities: { imagePerBerth: false, bringsAll: true } }
+})

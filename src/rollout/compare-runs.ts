@@ -1,0 +1,39 @@
+import type { BerthRuns } from '../domain/ports/store.ts'
+import { forgiven, minority } from './forgiven.ts'
+import type { RunningRollout, Stop } from './running-rollout.ts'
+
+/** Runs that the platform failed, since the rollout began, of berths on the new image against the others. */
+export const compareRuns = async (rollout: RunningRollout): Promise<Stop | null> => {
+  const { deps, settings, signal, startedAt, updated } = rollout
+  if (deps.activity === null) return null
+  const rows = await deps.activity.runsSince(startedAt, { signal })
+  const onNew = shareOf(
+    withoutWorst(
+      rollout,
+      rows.filter(({ berthId }) => updated.has(berthId)),
+    ),
+  )
+  const onOld = shareOf(rows.filter(({ berthId }) => !updated.has(berthId)))
+  rollout.emit('rollout.compared', {
+    runs: onNew.runs,
+    failed: onNew.failed,
+    oldRuns: onOld.runs,
+    oldFailed: onOld.failed,
+  })
+  if (onNew.runs < settings.leastRuns) return null
+  if (onNew.percent <= onOld.percent + settings.maxExtraFailurePercent) return null
+  const reason = `the platform failed ${onNew.failed} of ${onNew.runs} runs on the new image, and ${onOld.failed} of ${onOld.runs} on the old`
+  return { kind: 'unhealthy', reason }
+}
+
+/** The berths that fail most do not count, for their code can do that; an image that fails everybody's runs shows in those that are left. */
+const withoutWorst = ({ vouchedFor }: RunningRollout, rows: readonly BerthRuns[]): readonly BerthRuns[] =>
+  rows
+    .toSorted((one, other) => other.platformFailures - one.platformFailures)
+    .slice(vouchedFor ? minority(rows.length) : forgiven(rows.length))
+
+const shareOf = (rows: readonly BerthRuns[]): { runs: number; failed: number; percent: number } => {
+  const runs = rows.reduce((sum, row) => sum + row.runs, 0)
+  const failed = rows.reduce((sum, row) => sum + row.platformFailures, 0)
+  return { runs, failed, percent: runs === 0 ? 0 : (failed / runs) * 100 }
+}
