@@ -1,11 +1,11 @@
-import { berthIdSchema } from '../../domain/ids.ts'
+import { berthIdSchema, type TenantId, tenantIdSchema } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { CellRollout, RolloutOutcome, RolloutStatus, StartOptions } from '../../main/deployment/open-rollout.ts'
 import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
-import { exitCodes } from '../exit-code.ts'
+import { exitCodes, isAbort } from '../exit-code.ts'
 import { writeJobSummary } from '../job-summary.ts'
 import { placeOf, placeOptions } from '../place-flags.ts'
-import { createRolloutView } from '../rollout-view.ts'
+import { startRolloutView } from '../rollout-view.ts'
 import type { Terminal } from '../terminal.ts'
 import { visible } from '../visible.ts'
 
@@ -48,22 +48,23 @@ const follow = async (
   work: (rollout: CellRollout) => Promise<RolloutOutcome>,
 ): Promise<number> => {
   const { terminal, flags } = context
-  const progress = terminal.progress('reading the fleet')
   let limit = 0
-  const live = process.stderr.isTTY
-  const view = createRolloutView({ progress, live, limitPerSecond: () => limit, nowMs: () => performance.now() })
+  const view = startRolloutView({ limitPerSecond: () => limit, nowMs: () => performance.now() }, process.env)
   try {
-    const report = await withCell(context, view, (rollout) => {
+    const report = await withCell(context, view.events, (rollout) => {
       limit = rollout.limitPerSecond
       return work(rollout)
     })
-    progress.stop()
+    view.stop()
     const { region, deployment } = placeOf(flags, process.env)
     await writeJobSummary(report, `${deployment} in ${region}`, process.env)
     terminal.answer(report, () => linesOf(report, terminal))
     return endings[report.state]
-  } finally {
-    progress.stop()
+  } catch (error) {
+    view.stop({ keep: true })
+    if (isAbort(error))
+      terminal.note('nothing is half done: the same command goes on, berth rollout status shows the fleet')
+    throw error
   }
 }
 
@@ -108,13 +109,36 @@ const settleOf = (flags: CommandContext['flags']) => {
   return settle === undefined ? {} : { creationMs: settle * 1000 }
 }
 
-const scopeOf = ({ flags }: CommandContext): StartOptions['scope'] => {
+const scopeOf = async ({ flags }: CommandContext): Promise<StartOptions['scope']> => {
   const percent = numberFlag(flags, 'percent', '--percent')
   const berths = listFlag(flags, 'berth')
+  const tenants = listFlag(flags, 'tenant').map(tenantIdOf)
   if (percent !== undefined && percent > 100)
     throw usageError(`--percent: expected 1 to 100, got ${percent}`, 'Leave it out for the whole fleet.')
-  if (berths.length > 0) return { kind: 'berths', berthIds: new Set(berths.map(berthIdOf)) }
+  if (berths.length + tenants.length > 0) {
+    if (percent !== undefined) throw usageError('expected --percent or names, got both', 'Leave one of them out.')
+    return { kind: 'berths', berthIds: new Set([...berths.map(berthIdOf), ...(await berthsOf(tenants))]) }
+  }
   return percent === undefined || percent === 100 ? { kind: 'all' } : { kind: 'percent', percent }
+}
+
+/** Only the servers' store knows whose berth is whose. */
+const berthsOf = async (tenantIds: readonly TenantId[]) => {
+  if (tenantIds.length === 0) return []
+  const databaseUrl = process.env['DATABASE_URL'] || null
+  if (databaseUrl === null)
+    throw usageError(
+      '--tenant: expected DATABASE_URL, got none',
+      "Set it to the servers' Postgres, or name berths with --berth; berth tenants show tells them.",
+    )
+  const { berthsOfTenants } = await import('../../main/deployment/berths-of-tenants.ts')
+  return await berthsOfTenants(databaseUrl, tenantIds)
+}
+
+const tenantIdOf = (text: string) => {
+  const parsed = tenantIdSchema.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw usageError(`expected the id of a tenant, got ${JSON.stringify(text)}`, 'berth tenants list names them.')
 }
 
 const berthIdOf = (text: string) => {
@@ -133,6 +157,7 @@ const start: CommandSpec = {
     ['--image-version <number>', "version of the runner in it (default: this package's)"],
     ['--percent <number>', 'only so much of the fleet; new berths do not get the image then'],
     ['--berth <id...>', 'only these berths, several times'],
+    ['--tenant <id...>', 'only the berths of these tenants, several times; needs DATABASE_URL'],
     ['--dry-run', 'only show the waves'],
     ...goingOptions,
   ],
@@ -141,7 +166,7 @@ const start: CommandSpec = {
     'rollout start --dry-run --json',
   ],
   act: async (context) => {
-    const options = { ...goingOf(context), scope: scopeOf(context), dryRun: context.flags['dryRun'] === true }
+    const options = { ...goingOf(context), scope: await scopeOf(context), dryRun: context.flags['dryRun'] === true }
     const target = await targetOf(context)
     return follow(context, (rollout) => rollout.start({ ...options, target }))
   },
