@@ -1,65 +1,72 @@
+import { styleText } from 'node:util'
 import type { BerthEvent, Events } from '../domain/ports/events.ts'
-import type { Progress } from './progress.ts'
+import { canRedraw, startPanel } from './panel.ts'
+import { createRolloutProgress, duration, type RolloutProgress } from './rollout-progress.ts'
+import { rolloutPanel } from './rollout-panel.ts'
 import { visible } from './visible.ts'
 
 /** A line is enough once in this time where nobody looks. */
 const LINE_EVERY_MS = 10_000
-const RATE_OVER_MS = 15_000
 
-export interface RolloutViewOptions {
-  readonly progress: Progress
-  /** True where a person looks: every update is shown. */
-  readonly live: boolean
+export interface RolloutView {
+  readonly events: Events
+  /** Ends it; the last picture stays for whoever was interrupted. */
+  readonly stop: (options?: { readonly keep: boolean }) => void
+}
+
+interface ViewOptions {
   readonly limitPerSecond: () => number
   readonly nowMs: () => number
 }
 
-/** Shows what a rollout tells: one line that changes for a person, plain lines now and then elsewhere. */
-export const createRolloutView = (options: RolloutViewOptions): Events => {
-  const { progress, live, nowMs } = options
-  const updates: number[] = []
-  let wave = 'reading the fleet'
-  let of = 0
-  let updated = 0
-  let failed = 0
+const write = (line: string): void => void process.stderr.write(`${line}\n`)
+
+// styleText looks at the stream and at NO_COLOR itself.
+const paint: Parameters<typeof rolloutPanel>[1]['paint'] = (style, text) =>
+  styleText(style, text, { stream: process.stderr })
+
+/** Shows what a rollout tells: a picture that changes in place for a person, plain lines elsewhere. All of it on stderr. */
+export const startRolloutView = (options: ViewOptions, env: NodeJS.ProcessEnv): RolloutView => {
+  if (!canRedraw(env)) return { events: createRolloutLog({ ...options, write }), stop: () => undefined }
+  const { accept, now } = createRolloutProgress(options.nowMs)
+  const panel = startPanel((columns) =>
+    rolloutPanel(now(), { columns, limitPerSecond: options.limitPerSecond(), paint }),
+  )
+  return { events: { emit: accept }, stop: panel.stop }
+}
+
+/** Plain lines for a log: how far it is now and then, each failure, and what it does next. */
+export const createRolloutLog = (options: ViewOptions & { readonly write: (line: string) => void }): Events => {
+  const { accept, now } = createRolloutProgress(options.nowMs)
   let saidMs = -Infinity
-
-  const rate = (): number => {
-    while ((updates[0] ?? Infinity) < nowMs() - RATE_OVER_MS) updates.shift()
-    const overMs = Math.max(1000, nowMs() - (updates[0] ?? nowMs()))
-    return (updates.length * 1000) / overMs
-  }
-  const line = (): string => {
-    const perSecond = rate()
-    const seconds = perSecond === 0 ? null : Math.max(0, of - updated) / perSecond
-    const left = seconds === null || of === 0 ? '' : `, ${duration(seconds)} left`
-    return `${wave}: ${updated} of ${of} updated, ${perSecond.toFixed(1)}/s of ${options.limitPerSecond()}/s${left}, ${failed} failed`
-  }
-  const say = (text: string): void => progress.update(visible(text))
-  const now = (): void => {
-    if (!live && nowMs() - saidMs < LINE_EVERY_MS) return
-    saidMs = nowMs()
-    say(line())
-  }
-
+  const say = (text: string): void => options.write(visible(text))
+  say('reading the fleet …')
   return {
-    emit: ({ code, detail = {}, berthId }: BerthEvent) => {
-      if (code === 'rollout.waves') of = Number(detail['canaries']) + Number(detail['ring']) + Number(detail['rest'])
-      if (code === 'rollout.wave') wave = String(detail['wave'])
-      if (code === 'rollout.updated') {
-        updates.push(nowMs())
-        updated += 1
-        return now()
-      }
-      if (code === 'rollout.update_failed') {
-        failed += 1
-        return say(`${berthId}: ${String(detail['reason'])}`)
-      }
-      const rest = Object.entries(detail).flatMap(([name, value]) => (name === 'event' ? [] : [`${name} ${value}`]))
-      say(`${code.replace('rollout.', '').replaceAll('_', ' ')}${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`)
+    emit: (event: BerthEvent) => {
+      accept(event)
+      const { code, detail = {}, berthId } = event
+      if (quiet.has(code)) return
+      if (code === 'rollout.update_failed') return say(`${berthId}: ${String(detail['reason'])}`)
+      if (code !== 'rollout.updated') return say(sentence(code, detail))
+      if (options.nowMs() - saidMs < LINE_EVERY_MS) return
+      saidMs = options.nowMs()
+      say(summaryLine(now(), options.limitPerSecond()))
     },
   }
 }
 
-const duration = (seconds: number): string =>
-  seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`
+/** Too much for a log; the end of the rollout tells the images. */
+const quiet = new Set(['rollout.listed', 'rollout.image'])
+
+const sentence = (code: string, detail: NonNullable<BerthEvent['detail']>): string => {
+  const rest = Object.entries(detail).flatMap(([name, value]) => (name === 'event' ? [] : [`${name} ${value}`]))
+  return `${code.replace('rollout.', '').replaceAll('_', ' ')}${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`
+}
+
+const summaryLine = (progress: RolloutProgress, limitPerSecond: number): string => {
+  const wave = progress.waves.findLast(({ begun }) => begun)?.name ?? progress.phase
+  const of = progress.waves.reduce((sum, { berths }) => sum + berths, 0)
+  const left = progress.secondsLeft
+  const rest = left === null ? '' : `, ${duration(left)} left`
+  return `${wave}: ${progress.updated} of ${of} updated, ${progress.perSecond.toFixed(1)}/s of ${limitPerSecond}/s${rest}, ${progress.failed} failed`
+}

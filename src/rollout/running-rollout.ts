@@ -104,7 +104,7 @@ export class RunningRollout {
     }
     this.confirmed.delete(berthId)
     this.updated.add(berthId)
-    this.emit('rollout.updated', { updated: this.updated.size }, { level: 'debug', berthId })
+    this.emit('rollout.updated', { updated: this.updated.size, from: image }, { level: 'debug', berthId })
     return true
   }
 
@@ -119,7 +119,14 @@ export class RunningRollout {
       for await (const member of this.deps.fleet.list({ signal: this.signal })) members.push(member)
       return members
     })
+    this.#tellImages()
     return this.members
+  }
+
+  #tellImages(): void {
+    this.emit('rollout.listed', { target: this.target.image }, { level: 'debug' })
+    for (const [image, { length: berths }] of Map.groupBy(this.members, (member) => member.image))
+      this.emit('rollout.image', { image, berths }, { level: 'debug' })
   }
 
   /** Tries what Berth counts as passing some more times. */
