@@ -41,6 +41,7 @@ export const createPairedBackend = ({ main, other, backendOf }: PairedBackendOpt
   return {
     // Both stand in one cell, which has one fence.
     ...(main.fences === undefined ? {} : { fences: main.fences }),
+    ...(main.wantedImage === undefined ? {} : { wantedImage: main.wantedImage }),
     berths: pairBerths(both, { of, find }),
     dispatch: {
       capabilities: {
@@ -66,6 +67,7 @@ export const createPairedBackend = ({ main, other, backendOf }: PairedBackendOpt
       delete: async (place, name, options) => (await of(place.berthId)).files.delete(place, name, options),
       deleteAll: async (place, options) => (await of(place.berthId)).files.deleteAll(place, options),
       listRuns: async (berthId, options) => (await of(berthId)).files.listRuns(berthId, options),
+      deleteStrays: async (berthId, options) => (await of(berthId)).files.deleteStrays(berthId, options),
       presign: async (place, name, options) => (await of(place.berthId)).files.presign(place, name, options),
       usedBytes: async (place, options) => (await of(place.berthId)).files.usedBytes(place, options),
     },

@@ -11,6 +11,7 @@ export const createRoutedFiles = (routes: Routes): TenantFiles => {
     delete: async (place, name, options) => (await filesOf(place.berthId, options)).delete(place, name, options),
     deleteAll: async (place, options) => (await filesOf(place.berthId, options)).deleteAll(place, options),
     listRuns: async (berthId, options) => (await filesOf(berthId, options)).listRuns(berthId, options),
+    deleteStrays: async (berthId, options) => (await filesOf(berthId, options)).deleteStrays(berthId, options),
     presign: async (place, name, options) => (await filesOf(place.berthId, options)).presign(place, name, options),
     usedBytes: async (place, options) => (await filesOf(place.berthId, options)).usedBytes(place, options),
   }

@@ -29,7 +29,7 @@ export interface DispatcherDeps {
   readonly fleet: Pick<Fleet, 'update'>
   /** @default no fence */
   readonly fences?: Fences
-  readonly files: Pick<TenantFiles, 'put' | 'deleteAll' | 'listRuns'>
+  readonly files: Pick<TenantFiles, 'put' | 'deleteAll' | 'deleteStrays' | 'listRuns'>
   /** The provisioner, as far as a run needs it. */
   readonly berths: {
     ensureBerth(

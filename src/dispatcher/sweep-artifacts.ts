@@ -9,7 +9,7 @@ const EVERY_MS = 6 * 3_600_000
 const MIN_AGE_MS = 2 * 3_600_000
 
 /**
- * Deletes artifacts that are too old and that no run knows: a server was killed between deleting rows and artifacts, or a crash
+ * Deletes what lies beside the places of runs, and artifacts that are too old and that no run knows: a server was killed between deleting rows and artifacts, or a crash
  * lost the record of a synchronous run. Until the signal is aborted; then rejects with its reason.
  */
 export const sweepArtifacts = async (core: Core, signal: AbortSignal): Promise<never> => {
@@ -30,12 +30,29 @@ const sweepOnce = async (core: Core, signal: AbortSignal): Promise<void> => {
   do {
     const page = await core.store.berths.list({ cursor, limit: PAGE, states: ['ready'] })
     for (const berth of page.entries) {
+      await sweepStrays(core, berth, { untouchedSince, signal })
       for (const runId of await core.files.listRuns(berth.id, { untouchedSince, signal })) {
         await sweepRun(core, { berth, runId, signal })
       }
     }
     cursor = page.nextCursor
   } while (cursor !== null)
+}
+
+const sweepStrays = async (
+  core: Core,
+  { id: berthId, tenantId }: Berth,
+  options: { untouchedSince: Date; signal: AbortSignal },
+): Promise<void> => {
+  if (tenantId === null) return
+  const who = { berthId, tenantId }
+  try {
+    const files = await core.files.deleteStrays(berthId, options)
+    if (files > 0) core.events.emit({ code: 'retention.strays_swept', level: 'warn', ...who, detail: { files } })
+  } catch (error) {
+    options.signal.throwIfAborted()
+    core.events.emit({ code: 'retention.strays_left', level: 'error', ...who, detail: { reason: reasonOf(error) } })
+  }
 }
 
 const sweepRun = async (

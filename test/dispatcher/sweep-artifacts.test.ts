@@ -99,3 +99,29 @@ test('artifacts that are not too old stay though no run knows them', async () =>
 
   expect(await site.left()).toEqual([runId])
 })
+
+test('what lies beside the places of runs is deleted in the same sweep, and told', async () => {
+  await using site = await open()
+  const told = site.log.next('retention.strays_swept')
+  const asked: Date[] = []
+  const deleteStrays = async (_: unknown, { untouchedSince }: { untouchedSince: Date }) => asked.push(untouchedSince)
+  Object.assign(site.files, { deleteStrays })
+
+  await site.sweep()
+
+  expect(await told).toMatchObject({ detail: { files: 1 } })
+  // Not what a runner may be writing at the moment.
+  expect(later.now().getTime() - (asked[0]?.getTime() ?? 0)).toBeGreaterThanOrEqual(2 * HOUR_MS)
+})
+
+test('strays that cannot be deleted keep nothing else from being swept', async () => {
+  await using site = await open()
+  const told = site.log.next('retention.strays_left')
+  Object.assign(site.files, { deleteStrays: away })
+  await site.put(ids.runId())
+
+  await site.sweep()
+
+  expect((await told).detail).toEqual({ reason: 'store_unavailable' })
+  expect(await site.left()).toEqual([])
+})

@@ -19,6 +19,7 @@ export const createNoFiles = (): TenantFiles => ({
   delete: async () => false,
   deleteAll: async () => 0,
   listRuns: async () => [],
+  deleteStrays: async () => 0,
   presign: async () => {
     throw unsupported()
   },

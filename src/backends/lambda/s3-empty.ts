@@ -41,6 +41,8 @@ interface Work {
   readonly cell: Cell
   readonly prefix: string
   readonly signal: AbortSignal
+  /** Of all that lies there, these alone. @default all of it */
+  readonly only?: (key: string, modifiedAt: Date) => boolean
 }
 
 async function* versionPages({ cell, prefix, signal }: Work): AsyncGenerator<ListObjectVersionsCommandOutput> {
@@ -92,19 +94,28 @@ const deleteAlone = ({ cell, signal }: Work, version: Version): Promise<unknown>
 interface Listed {
   readonly Key?: string | undefined
   readonly VersionId?: string | undefined
+  readonly LastModified?: Date | undefined
 }
 
 /** The prefix once more: whatever answers without heeding it must not cost another tenant's files. */
-const ownOf = (prefix: string, listed: readonly Listed[], encoding: string | undefined): readonly Version[] =>
+const ownOf = (
+  { prefix, only = () => true }: Work,
+  listed: readonly Listed[],
+  encoding: string | undefined,
+): readonly Version[] =>
   listed
-    .map(({ Key = '', VersionId }) => ({ Key: decodeKey(Key, encoding), VersionId }))
-    .filter(({ Key }) => Key.startsWith(prefix))
+    .map(({ Key = '', VersionId, LastModified = new Date(0) }) => ({
+      Key: decodeKey(Key, encoding),
+      VersionId,
+      LastModified,
+    }))
+    .filter(({ Key, LastModified }) => Key.startsWith(prefix) && only(Key, LastModified))
+    .map(({ Key, VersionId }) => ({ Key, VersionId }))
 
 const deleteVersions = async (work: Work): Promise<{ objects: number; versions: number }> => {
-  const { prefix } = work
   const count = { objects: 0, versions: 0 }
   for await (const { Versions = [], DeleteMarkers = [], EncodingType } of versionPages(work)) {
-    const found = ownOf(prefix, [...Versions, ...DeleteMarkers], EncodingType)
+    const found = ownOf(work, [...Versions, ...DeleteMarkers], EncodingType)
     await deleteTogether(
       work,
       found.filter((version) => !isUnfitForXml(version)),
@@ -112,7 +123,7 @@ const deleteVersions = async (work: Work): Promise<{ objects: number; versions: 
     const alone = new PQueue({ concurrency: AT_ONCE })
     await alone.addAll(found.filter(isUnfitForXml).map((version) => () => deleteAlone(work, version)))
     count.objects += ownOf(
-      prefix,
+      work,
       Versions.filter(({ IsLatest }) => IsLatest === true),
       EncodingType,
     ).length
@@ -164,9 +175,23 @@ export const emptyPrefix = async (
   prefix: string,
   { signal }: { signal: AbortSignal },
 ): Promise<Emptied> => {
-  if (!BERTH_PREFIX.test(prefix))
-    throw new BerthError('internal', `expected a prefix of one berth to empty, got ${JSON.stringify(prefix)}`)
+  assertOfOneBerth(prefix)
   const work = { cell, prefix, signal }
   const uploads = await abortUploads(work)
   return { ...(await deleteVersions(work)), uploads }
+}
+
+/** The same for some of what lies there; unfinished uploads are left to the bucket's lifecycle. */
+export const deleteBelow = (
+  cell: Cell,
+  prefix: string,
+  options: Pick<Work, 'signal'> & Required<Pick<Work, 'only'>>,
+): Promise<Omit<Emptied, 'uploads'>> => {
+  assertOfOneBerth(prefix)
+  return deleteVersions({ cell, prefix, ...options })
+}
+
+const assertOfOneBerth = (prefix: string): void => {
+  if (!BERTH_PREFIX.test(prefix))
+    throw new BerthError('internal', `expected a prefix of one berth to empty, got ${JSON.stringify(prefix)}`)
 }

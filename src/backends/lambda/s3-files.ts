@@ -7,7 +7,7 @@ import { type RunId, runIdSchema } from '../../domain/ids.ts'
 import type { FileEntry, TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { readDownload } from './s3-body.ts'
 import { s3Find } from './s3-call.ts'
-import { emptyPrefix } from './s3-empty.ts'
+import { deleteBelow, emptyPrefix } from './s3-empty.ts'
 import { type ListedFile, listInOrder, listObjects } from './s3-listing.ts'
 import { isShown, keyOf, prefixOfPlace, prefixOfRuns } from './s3-place.ts'
 import { presignGet, presignPut } from './s3-presign.ts'
@@ -92,6 +92,16 @@ const listRuns: (cell: Cell) => TenantFiles['listRuns'] =
     return [...changedAt].flatMap(([runId, modifiedAt]) => (modifiedAt < untouchedSince ? [runId] : []))
   }
 
+/** Code in a berth may write any key below its `runs/`; a runner writes below the id of its run. */
+const deleteStrays: (cell: Cell) => TenantFiles['deleteStrays'] =
+  (cell) =>
+  async (berthId, { untouchedSince, signal }) => {
+    const prefix = prefixOfRuns(berthId)
+    const isStray = (key: string, modifiedAt: Date): boolean =>
+      modifiedAt < untouchedSince && !runIdSchema.safeParse(key.slice(prefix.length).split('/', 1)[0]).success
+    return (await deleteBelow(cell, prefix, { signal, only: isStray })).objects
+  }
+
 const presign: (cell: Cell) => TenantFiles['presign'] =
   (cell) =>
   async (place, name, { method, bytes, signal }) => {
@@ -118,6 +128,7 @@ export const createS3Files = (cell: Cell): TenantFiles => ({
   delete: deleteOne(cell),
   deleteAll: deleteAll(cell),
   listRuns: listRuns(cell),
+  deleteStrays: deleteStrays(cell),
   presign: presign(cell),
   usedBytes: usedBytes(cell),
 })

@@ -162,6 +162,8 @@ export const createFolderFiles = (layout: Layout): TenantFiles => ({
   delete: deleteOne(layout),
   deleteAll: deleteAll(layout),
   listRuns: listRuns(layout),
+  // Code sees the folder of its own run and nothing beside it.
+  deleteStrays: async () => 0,
   presign: async () => null,
   usedBytes: usedBytes(layout),
 })

@@ -44,6 +44,11 @@ export interface TenantFiles {
   /** Runs of the berth that have a place here which nobody changed since that time. */
   listRuns(berthId: BerthId, options: { untouchedSince: Date; signal: AbortSignal }): Promise<readonly RunId[]>
   /**
+   * Removes for good what lies beside the places of runs, belongs to none and was not changed since that time, and returns how many
+   * files that were. Only code that names its keys itself leaves any.
+   */
+  deleteStrays(berthId: BerthId, options: { untouchedSince: Date; signal: AbortSignal }): Promise<number>
+  /**
    * A URL that the browser may use directly; null where the backend has none. A PUT takes exactly `bytes` bytes; without that
    * number there is no URL, for it would lead around every limit.
    */

@@ -332,3 +332,30 @@ describe('a presigned URL', () => {
     expect(Number(url.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(300)
   })
 })
+
+const runs = () => `${prefixOf(berthId)}runs/`
+const fromNow = (ms: number) => new Date(Date.now() + ms)
+
+describe('what code wrote beside its runs', () => {
+  const strays = ['junk', 'r2/x', 'a\u0001', '/x', 'n\u0308/../x']
+
+  test('goes with all its versions; places of runs, files and other berths stay', async () => {
+    const other = site.ids.berthId()
+    const kept = [`${runs()}${site.ids.runId()}/a`, `${filesPrefixOf(berthId)}a`]
+    for (const key of [...kept, `${prefixOf(other)}runs/junk`, ...strays.map((name) => `${runs()}${name}`)])
+      await putRaw(key)
+    await putRaw(`${runs()}junk`)
+
+    expect(await files.deleteStrays(berthId, { untouchedSince: fromNow(60_000), signal })).toBe(strays.length)
+
+    expect(new Set(await versionsLeft())).toEqual(new Set(kept))
+    expect(await files.deleteStrays(other, { untouchedSince: fromNow(60_000), signal })).toBe(1)
+  })
+
+  test('stays while it is younger than the time that is given', async () => {
+    await putRaw(`${runs()}junk`)
+
+    expect(await files.deleteStrays(berthId, { untouchedSince: fromNow(-60_000), signal })).toBe(0)
+    expect(await versionsLeft()).toEqual([`${runs()}junk`])
+  })
+})
