@@ -2,9 +2,19 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { needs } from './support/needs.ts'
 
-const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/durability/')
+/** What takes longest, half a minute and more: begun last, it would be waited for by all other workers. */
+const long = [
+  'durability/',
+  'rollout/lambda-rollout',
+  'cli/aws-commands',
+  'backends/lambda/thousand-sign-ups',
+  'http/schemathesis',
+  'scripts/live-smoke.',
+  'cli/against-server',
+  'main/lost-store',
+]
+const isLong = ({ moduleId }: TestSpecification): boolean => long.some((name) => moduleId.includes(`/test/${name}`))
 
-/** Fifty rounds of kill -9 take minutes: begun last, they would be waited for by all other workers. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // Not an array's method but the sequencer's own.

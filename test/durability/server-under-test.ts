@@ -15,6 +15,8 @@ export interface ServerUnderTest extends AsyncDisposable {
   readonly hookSecret: string
   /** Resolves when the server takes requests. */
   start(): Promise<void>
+  /** SIGTERM: it ends by itself. */
+  end(): Promise<void>
   /** SIGKILL: no handler runs, nothing is flushed. */
   kill(): Promise<void>
 }
@@ -73,12 +75,13 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
     throw new Error(`the server is not ready after 30 s:\n${log}`)
   }
 
-  const kill = async (): Promise<void> => {
+  const send = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
-    child.kill('SIGKILL')
+    child.kill(signal)
     await ended
   }
+  const kill = () => send('SIGKILL')
 
-  return { url, operatorKey, hookSecret, start, kill, [Symbol.asyncDispose]: kill }
+  return { url, operatorKey, hookSecret, start, end: () => send('SIGTERM'), kill, [Symbol.asyncDispose]: kill }
 }
