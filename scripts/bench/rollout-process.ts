@@ -9,6 +9,7 @@ import { createLambdaFleet } from '../../src/backends/lambda/lambda-fleet.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
 import { runRollout } from '../../src/rollout/run-rollout.ts'
+import { watchLiveHeap } from './live-heap.ts'
 import { createPatientClock } from './patient-clock.ts'
 import { imageOf, nameAt, SENT_AT } from './rated-fleet.ts'
 
@@ -25,7 +26,7 @@ clients.lambda.middlewareStack.add(
 )
 const { signal } = new AbortController()
 
-/** The engine as `berth rollout start` puts it together, without a store. */
+/** The engine as `berth rollout start` puts it together, without a store and without runs of its own beside the self-tests. */
 const rollOut = async (): Promise<void> => {
   const place = { name: 'bench', region: 'eu-west-1', deployment: 'berth' }
   const cell = await openCell({ ...place, clients, pacer: createPacer({ clock }), signal })
@@ -68,7 +69,10 @@ const loop = async (count: number): Promise<void> => {
   for (let index = 0; index < count; index += 1) await updateAndWait(clients.lambda, nameAt(index))
 }
 
+/** Collecting garbage that often takes time, so the pace is not measured in the same round. */
+const heap = process.env['BENCH_HEAP'] === 'true' ? watchLiveHeap() : null
 const startedMs = clock.monotonicMs()
 await (process.env['BENCH_LOOP'] === 'true' ? loop(Number(process.env['BENCH_COUNT'])) : rollOut())
 const seconds = (clock.monotonicMs() - startedMs) / 1000
-process.send?.({ seconds, peakMiB: process.resourceUsage().maxRSS / 1024 }, () => process.exit())
+const peak = { residentMiB: process.resourceUsage().maxRSS / 1024, heapMiB: heap?.peakMiB() ?? 0 }
+process.send?.({ seconds, ...peak }, () => process.exit())

@@ -16,12 +16,15 @@ interface Round {
   readonly done?: number
   readonly scale: number
   readonly loop?: boolean
+  readonly heap?: boolean
 }
 
 interface Outcome {
   /** On the clock that runs faster. */
   readonly seconds: number
-  readonly peakMiB: number
+  readonly residentMiB: number
+  /** 0 where it was not watched. */
+  readonly heapMiB: number
   readonly seen: {
     readonly asked: number
     readonly refused: number
@@ -34,7 +37,7 @@ const has = <K extends string>(word: unknown, key: K): word is Record<K, number>
   typeof word === 'object' && word !== null && key in word
 
 /** A stand-in and what works on it, each a process of its own. */
-const play = async ({ count, done = 0, scale, loop = false }: Round): Promise<Outcome> => {
+const play = async ({ count, done = 0, scale, loop = false, heap = false }: Round): Promise<Outcome> => {
   const env = {
     BENCH_COUNT: `${count}`,
     BENCH_DONE: `${done}`,
@@ -44,8 +47,8 @@ const play = async ({ count, done = 0, scale, loop = false }: Round): Promise<Ou
   await using standIn = await startToldProcess('rated-aws-process.ts', { env, isWord: (word) => has(word, 'port') })
   const { port } = standIn.word
   await using worker = await startToldProcess('rollout-process.ts', {
-    env: { ...env, ...instantAwsEnv(port), BENCH_LOOP: `${loop}` },
-    isWord: (word): word is { seconds: number; peakMiB: number } => has(word, 'seconds'),
+    env: { ...env, ...instantAwsEnv(port), BENCH_LOOP: `${loop}`, BENCH_HEAP: `${heap}` },
+    isWord: (word): word is Omit<Outcome, 'seen'> => has(word, 'seconds'),
   })
   const answer = await fetch(`http://127.0.0.1:${port}/seen`)
   const seen = (await answer.json()) as Outcome['seen'] & { readonly onNew: number }
@@ -53,7 +56,7 @@ const play = async ({ count, done = 0, scale, loop = false }: Round): Promise<Ou
   return { ...worker.word, seen }
 }
 
-const PACED_SCALE = 8
+const PACED_SCALE = 4
 
 /** An update of each function, and the two listings that a rollout begins and ends with: without them nobody knows what to do, or that all is done. */
 const NEEDED_CALLS = FLEET + 2 * Math.ceil(FLEET / PAGE)
@@ -61,7 +64,7 @@ const NEEDED_CALLS = FLEET + 2 * Math.ceil(FLEET / PAGE)
 /** One rollout of the whole fleet from its command to its report, and the plain loop over some of it. */
 const measurePace = async (): Promise<Figures> => {
   const rollout = await play({ count: FLEET, scale: PACED_SCALE })
-  const looped = 40
+  const looped = 25
   const loop = await play({ count: looped, scale: PACED_SCALE, loop: true })
   const { asked, refused, updates, listings } = rollout.seen
   return {
@@ -85,16 +88,19 @@ const MEMORY_SCALE = 40
 /** Of the large fleet and of the small one alike: one that was cut off near its end, and goes on. */
 const DONE_SHARE = 0.9
 
-const peakOf = async (count: number): Promise<number> =>
-  (await play({ count, done: Math.floor(count * DONE_SHARE), scale: MEMORY_SCALE })).peakMiB
+const sizeOf = (count: number): Promise<Outcome> =>
+  play({ count, done: Math.floor(count * DONE_SHARE), scale: MEMORY_SCALE, heap: true })
 
 const measureMemory = async (): Promise<Figures> => {
-  const [small, large] = [await peakOf(FLEET), await peakOf(LARGE_FLEET)]
+  const [small, large] = [await sizeOf(FLEET), await sizeOf(LARGE_FLEET)]
   return {
     values: {
-      'rollout.50000.memory_vs_5500': ratio(large, small),
-      'rollout.5500.peak_mib': Math.round(small),
-      'rollout.50000.peak_mib': Math.round(large),
+      'rollout.50000.memory_vs_5500': ratio(large.heapMiB, small.heapMiB),
+      'rollout.5500.heap_mib': Number(small.heapMiB.toFixed(1)),
+      'rollout.50000.heap_mib': Number(large.heapMiB.toFixed(1)),
+      'rollout.50000.resident_vs_5500': ratio(large.residentMiB, small.residentMiB),
+      'rollout.5500.resident_mib': Math.round(small.residentMiB),
+      'rollout.50000.resident_mib': Math.round(large.residentMiB),
     },
     omitted: {},
   }

@@ -17,7 +17,7 @@ export interface PoolRate {
  */
 export const awsRates: Readonly<Record<RequestPool, PoolRate>> = {
   lambda: { perSecond: 14.9, burst: 1, late: 4, most: 15 },
-  getFunction: { perSecond: 92, burst: 8 },
+  getFunction: { perSecond: 95, burst: 4, late: 26, most: 100 },
   // Not published. Parallel deployments of some 20 stacks are reported to be throttled; the pacer finds out by itself.
   // A quarter more than one makes up for timers that are late by up to 60 ms, and adds no fifth request to any second.
   stackChanges: { perSecond: 4, burst: 1.25 },

@@ -41,7 +41,9 @@ export const describeFleet = (name: string, make: () => Promise<FleetSubject>): 
 
       const members = await collect(subject.fleet.list({ signal }))
 
-      expect(members.find((member) => member.berthId === kept)?.image).toMatch(/./)
+      const listed = members.filter((member) => member.berthId === kept)
+      expect(listed).toHaveLength(1)
+      expect((await subject.fleet.selfTest(kept, { signal })).image).toBe(listed[0]?.image)
       expect(members.map((member) => member.berthId)).not.toContain(gone)
     })
 
@@ -54,7 +56,7 @@ export const describeFleet = (name: string, make: () => Promise<FleetSubject>): 
       expect(report.checks.filter((check) => !check.passed)).toEqual([])
       expect(report.passed).toBe(true)
       expect(report.runnerVersion).toBeGreaterThan(0)
-      expect(await subject.files.usedBytes({ berthId, area: 'files' }, { signal })).toBe(0)
+      expect(await subject.files.usage({ berthId, area: 'files' }, { signal })).toMatchObject({ bytes: 0 })
     })
 
     test('the self-test of a berth that does not exist ends with an error of Berth', async () => {

@@ -17,7 +17,7 @@ export interface CodeUpdate extends Asking {
 
 /** An image takes 10 to 60 s to be made ready; much longer is a fault. */
 const DEADLINE_MS = 5 * 60_000
-/** Of GetFunction's 92/s, what the polls of a rollout take together; each of its updates reads the function twice beside them. */
+/** Of GetFunction's 95/s, what the polls of a rollout take together; each of its updates reads the function twice beside them. */
 const POLLS_PER_SECOND = 45
 const LEAST_POLL_MS = 500
 /** Someone waits for a run or a sign-up. A rollout has hundreds under way at once: the more there are, the less often each is asked for. */
