@@ -69,7 +69,7 @@ export const createPairedBackend = ({ main, other, backendOf }: PairedBackendOpt
       listRuns: async (berthId, options) => (await of(berthId)).files.listRuns(berthId, options),
       deleteStrays: async (berthId, options) => (await of(berthId)).files.deleteStrays(berthId, options),
       presign: async (place, name, options) => (await of(place.berthId)).files.presign(place, name, options),
-      usedBytes: async (place, options) => (await of(place.berthId)).files.usedBytes(place, options),
+      usage: async (place, options) => (await of(place.berthId)).files.usage(place, options),
     },
   }
 }

@@ -13,6 +13,6 @@ export const createRoutedFiles = (routes: Routes): TenantFiles => {
     listRuns: async (berthId, options) => (await filesOf(berthId, options)).listRuns(berthId, options),
     deleteStrays: async (berthId, options) => (await filesOf(berthId, options)).deleteStrays(berthId, options),
     presign: async (place, name, options) => (await filesOf(place.berthId, options)).presign(place, name, options),
-    usedBytes: async (place, options) => (await filesOf(place.berthId, options)).usedBytes(place, options),
+    usage: async (place, options) => (await filesOf(place.berthId, options)).usage(place, options),
   }
 }

@@ -108,7 +108,7 @@ test('the row is asked once per berth, for its cell never changes', async () => 
   await routed.berths.create(berthId, { signal })
 
   await routed.berths.find(berthId, { signal })
-  await routed.files.usedBytes({ berthId, area: 'files' }, { signal })
+  await routed.files.usage({ berthId, area: 'files' }, { signal })
 
   expect(asked).toBe(1)
 })

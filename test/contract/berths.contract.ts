@@ -92,7 +92,7 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       expect(await listed()).not.toContain(berthId)
       expect(report.deleted.find((item) => item.kind === 'file')?.count).toBe(2)
       expect(report.verifiedAbsent.length).toBeGreaterThan(0)
-      expect(await subject.files.usedBytes({ berthId, area: 'files' }, { signal })).toBe(0)
+      expect(await subject.files.usage({ berthId, area: 'files' }, { signal })).toMatchObject({ bytes: 0 })
     })
 
     test('destroying a half-made berth, or one that never was, ends in the same absence', async () => {
@@ -117,7 +117,7 @@ export const describeBerths = (name: string, make: () => Promise<BerthsSubject>)
       await subject.berths.destroy(gone, { signal })
 
       expect(await subject.berths.find(kept, { signal })).toEqual({ berthId: kept, partial: false })
-      expect(await subject.files.usedBytes({ berthId: kept, area: 'files' }, { signal })).toBe(1)
+      expect(await subject.files.usage({ berthId: kept, area: 'files' }, { signal })).toMatchObject({ bytes: 1 })
     })
 
     test('a berth is suspended and resumed as often as one likes, and is whole afterwards', async () => {

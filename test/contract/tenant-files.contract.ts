@@ -54,7 +54,7 @@ export const describeTenantFiles = (name: string, make: () => Promise<TenantFile
       await put('a.txt', 'new')
 
       expect(await read('a.txt')).toBe('new')
-      expect(await subject.files.usedBytes(place, { signal })).toBe(3)
+      expect(await subject.files.usage(place, { signal })).toMatchObject({ bytes: 3 })
     })
 
     test('a reader that began before a replacement reads the old content to its end', async () => {
@@ -161,7 +161,7 @@ export const describeTenantFiles = (name: string, make: () => Promise<TenantFile
       await put('a', 'xx')
       await put('b', 'yyy')
 
-      expect(await subject.files.usedBytes(place, { signal })).toBe(5)
+      expect(await subject.files.usage(place, { signal })).toMatchObject({ bytes: 5 })
     })
 
     test.each([

@@ -23,5 +23,5 @@ export const createNoFiles = (): TenantFiles => ({
   presign: async () => {
     throw unsupported()
   },
-  usedBytes: async () => 0,
+  usage: async () => ({ bytes: 0, files: 0 }),
 })

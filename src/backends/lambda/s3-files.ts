@@ -112,11 +112,14 @@ const presign: (cell: Cell) => TenantFiles['presign'] =
   }
 
 /** All that lies there counts, also what is not shown: the room is taken. */
-const usedBytes: (cell: Cell) => TenantFiles['usedBytes'] =
+const usage: (cell: Cell) => TenantFiles['usage'] =
   (cell) =>
   async (place, { signal }) => {
-    let sum = 0
-    for await (const { bytes } of listObjects(cell, { prefix: prefixOfPlace(place), signal })) sum += bytes
+    const sum = { bytes: 0, files: 0 }
+    for await (const { bytes } of listObjects(cell, { prefix: prefixOfPlace(place), signal })) {
+      sum.bytes += bytes
+      sum.files += 1
+    }
     return sum
   }
 
@@ -130,5 +133,5 @@ export const createS3Files = (cell: Cell): TenantFiles => ({
   listRuns: listRuns(cell),
   deleteStrays: deleteStrays(cell),
   presign: presign(cell),
-  usedBytes: usedBytes(cell),
+  usage: usage(cell),
 })

@@ -145,13 +145,14 @@ const listRuns: (layout: Layout) => TenantFiles['listRuns'] =
       return runs
     })
 
-const usedBytes: (layout: Layout) => TenantFiles['usedBytes'] =
+const usage: (layout: Layout) => TenantFiles['usage'] =
   (layout) =>
   async (place, { signal }) =>
-    withFolder(rootOf(layout, place), 0, async (folder) => {
-      let sum = 0
-      for (const name of await namesBelow(pathOf(folder), signal)) sum += (await entryFor(folder, name))?.bytes ?? 0
-      return sum
+    withFolder(rootOf(layout, place), { bytes: 0, files: 0 }, async (folder) => {
+      const names = await namesBelow(pathOf(folder), signal)
+      let bytes = 0
+      for (const name of names) bytes += (await entryFor(folder, name))?.bytes ?? 0
+      return { bytes, files: names.length }
     })
 
 /** Files of berths as plain files under their own names (NFC, so at most 255 bytes). No presigned URLs: there is nobody to sign for. */
@@ -165,5 +166,5 @@ export const createFolderFiles = (layout: Layout): TenantFiles => ({
   // Code sees the folder of its own run and nothing beside it.
   deleteStrays: async () => 0,
   presign: async () => null,
-  usedBytes: usedBytes(layout),
+  usage: usage(layout),
 })

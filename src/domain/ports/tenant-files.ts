@@ -22,6 +22,11 @@ export interface FileContent {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+export interface FileUsage {
+  readonly bytes: number
+  readonly files: number
+}
+
 /** Files of one berth, streamed. No name, whatever it contains, reaches outside the place. */
 export interface TenantFiles {
   /** In order of names by UTF-16 units. @throws {BerthError} invalid_request for a cursor that no page gave */
@@ -57,6 +62,6 @@ export interface TenantFiles {
     name: string,
     options: { method: 'GET' | 'PUT'; bytes?: number; signal: AbortSignal },
   ): Promise<string | null>
-  /** Bytes that all files of the place take together. */
-  usedBytes(place: FilePlace, options: { signal: AbortSignal }): Promise<number>
+  /** What all files of the place take together. */
+  usage(place: FilePlace, options: { signal: AbortSignal }): Promise<FileUsage>
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { BerthError } from '../../domain/errors.ts'
 import { fileNameSchema } from '../../domain/file-name.ts'
 import type { FilePlace } from '../../domain/ports/tenant-files.ts'
-import { createFileQuota } from '../file-quota.ts'
+import { createFileQuota, MAX_TENANT_FILES } from '../file-quota.ts'
 import type { HttpDeps, HttpOptions } from '../http-deps.ts'
 import { findTenant, knownTenant } from '../known-tenant.ts'
 import type { Operation } from '../operation.ts'
@@ -54,7 +54,7 @@ const putFile = (deps: HttpDeps, { limits }: HttpOptions): Operation => {
     tag: 'files',
     access: 'tenant',
     summary: 'Write a file; durable when answered',
-    description: 'The body is the file, byte by byte, of any content type. Readers see the old content or the new.',
+    description: `The body is the file, byte by byte, of any content type. Readers see the old content or the new. A tenant has at most ${MAX_TENANT_FILES} files.`,
     body: { mime: 'application/octet-stream' },
     answers: {
       200: { description: 'The file was replaced.', schema: fileWire },
@@ -83,7 +83,7 @@ const putFile = (deps: HttpDeps, { limits }: HttpOptions): Operation => {
       const { berth } = await deps.provisioner.ensureBerth(context.who, { signal })
       const place: FilePlace = { berthId: berth.id, area: 'files' }
       const replacesBytes = await bytesOf(deps, place, { name, signal })
-      const upload = { berthId: berth.id, replacesBytes: replacesBytes ?? 0, declaredBytes, signal }
+      const upload = { berthId: berth.id, replacesBytes, declaredBytes, signal }
       const entry = await quota.hold(upload, (count) =>
         deps.files.put(place, name, count(request), { maxBytes: maxFileBytes, signal }),
       )

@@ -20,7 +20,7 @@ const runningOf = async ({ dispatcher }: HttpDeps, { tenant }: KnownTenant) => {
 const viewSelf = async (deps: HttpDeps, known: KnownTenant, signal: AbortSignal) => {
   const { tenant, berth } = known
   const usedBytes =
-    berth?.state === 'ready' ? await deps.files.usedBytes({ berthId: berth.id, area: 'files' }, { signal }) : 0
+    berth?.state === 'ready' ? (await deps.files.usage({ berthId: berth.id, area: 'files' }, { signal })).bytes : 0
   return {
     tenant: { id: tenant.id, state: tenant.state, createdAt: tenant.createdAt.toISOString() },
     berth:

@@ -71,7 +71,7 @@ describe('a file of many parts', () => {
   test.each([8 * MIB, 16 * MIB, 8 * MIB + 1])('of %i bytes is whole at the seams of parts', async (bytes) => {
     await files.put(place, 'seam', chunks(1, bytes), { maxBytes: bytes, signal })
 
-    expect(await files.usedBytes(place, { signal })).toBe(bytes)
+    expect(await files.usage(place, { signal })).toMatchObject({ bytes: bytes })
   })
 
   test('that is too large, breaks off or is aborted leaves the old content and no parts', async () => {
@@ -159,7 +159,7 @@ describe('what code in the berth wrote under names that no caller may use', () =
     const shown = await files.list(place, { cursor: null, limit: 100, signal })
 
     expect(shown.entries.map(({ name }) => name)).toEqual(['+ %2F&<>"', 'fine'])
-    expect(await files.usedBytes(place, { signal })).toBe(3 * (odd.length + 1))
+    expect(await files.usage(place, { signal })).toMatchObject({ bytes: 3 * (odd.length + 1) })
   })
 
   test('is deleted with the rest, every version of it, with unfinished uploads', async () => {

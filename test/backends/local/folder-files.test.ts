@@ -85,7 +85,7 @@ describe('a folder of files that somebody has tampered with', () => {
     expect(await berth.files.get(run, 'out/a', { signal })).toBeNull()
     expect((await berth.files.list(run, all)).entries).toEqual([])
     expect(await berth.files.deleteAll(run, { signal })).toBe(0)
-    expect(await berth.files.usedBytes(berth.place, { signal })).toBe(4)
+    expect(await berth.files.usage(berth.place, { signal })).toMatchObject({ bytes: 4 })
   })
 
   test('a FIFO does not make a reader wait', async () => {
@@ -104,7 +104,7 @@ describe('uploads', () => {
     await writeFile(`${berth.layout.incoming}/started`, 'half')
 
     expect((await berth.files.list(berth.place, all)).entries).toEqual([])
-    expect(await berth.files.usedBytes(berth.place, { signal })).toBe(0)
+    expect(await berth.files.usage(berth.place, { signal })).toMatchObject({ bytes: 0 })
   })
 
   test('while a body still comes, nobody sees a part of it', async () => {
