@@ -111,7 +111,7 @@ test('files are refused with the way out; whoever asks for what is there learns 
   expect(await site.files.get(place, 'a', { signal })).toBeNull()
   expect(await site.files.delete(place, 'a', { signal })).toBe(false)
   expect(await site.files.deleteAll(place, { signal })).toBe(0)
-  expect(await site.files.usedBytes(place, { signal })).toBe(0)
+  expect(await site.files.usage(place, { signal })).toMatchObject({ bytes: 0 })
   expect(await site.files.listRuns(berthId, { untouchedSince: new Date(), signal })).toEqual([])
 })
 
