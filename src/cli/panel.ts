@@ -40,7 +40,8 @@ export const startPanel = (lines: (columns: number) => readonly string[]): Panel
       running = false
       clearInterval(timer)
       draw()
-      if (!keep) stderr.write(back())
+      // The terminal itself has written ^C behind what is kept.
+      stderr.write(keep ? '\r\u001B[K' : back())
     },
   }
 }

@@ -19,9 +19,9 @@ const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 // oxlint-disable-next-line no-control-regex
 const plain = (text: string): string => text.replace(/\u001B\[[0-9;?]*[A-Za-z]/g, '')
 
-/** The command line at a terminal of 120 columns, where a person types. */
-export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-  const command = ['stty cols 120 rows 40;', 'exec', ...[process.execPath, entry, ...args].map(quoted)].join(' ')
+/** The command line at a terminal, of 120 columns unless said otherwise, where a person types. */
+export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<string, string>> = {}, columns = 120) => {
+  const command = [`stty cols ${columns} rows 40;`, 'exec', ...[process.execPath, entry, ...args].map(quoted)].join(' ')
   const child = spawn(maker, ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { ...bareEnvironment(), TERM: 'xterm', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -49,7 +49,7 @@ export const berthOnTerminal = (args: readonly string[], env: Readonly<Record<st
     type: (keys: string) => void child.stdin.write(keys),
     ended: async () => {
       const [code] = await closed
-      return { code: code as number | null, screen: plain(seen) }
+      return { code: code as number | null, screen: plain(seen), raw: seen }
     },
   }
 }
