@@ -18,6 +18,7 @@ import type { Pacer } from '../../src/aws/pacer.ts'
 import { toldToTenants } from '../../src/domain/errors.ts'
 import { codeOf, quiet } from '../contract/content.ts'
 import { startAwsLocal } from '../support/aws-local.ts'
+import { setVariables } from '../support/set-variables.ts'
 
 const failed = (name: string, message = '', more: object = {}) => Object.assign(new Error(message), { name, ...more })
 
@@ -112,7 +113,7 @@ test(
   { tags: ['aws-local'] },
   async () => {
     await using aws = await startAwsLocal()
-    Object.assign(process.env, aws.env)
+    using _ = setVariables(aws.env)
     using clients = createCellClients({ region: aws.region, deployment: 'berth' })
     const missing = await clients.lambda
       .send(new GetFunctionCommand({ FunctionName: 'none' }))

@@ -76,11 +76,11 @@ const describeLifetime = ({ create }: StoreHarness): void => {
     await using site = await create()
     const store = await site.open()
 
-    await store.ping({ signal: AbortSignal.timeout(5000) })
+    await store.ping({ signal: AbortSignal.timeout(60_000) })
     await expect(store.ping({ signal: AbortSignal.abort() })).rejects.toMatchObject(hasCode('store_unavailable'))
     await store[Symbol.asyncDispose]()
 
-    const signal = AbortSignal.timeout(5000)
+    const signal = AbortSignal.timeout(60_000)
     await expect(store.ping({ signal })).rejects.toMatchObject(hasCode('store_unavailable'))
     await expect(signUp(store, 'ada')).rejects.toMatchObject(hasCode('store_unavailable'))
   })

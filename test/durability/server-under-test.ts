@@ -66,13 +66,13 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
   }
 
   const isReady = async (started: ChildProcess): Promise<void> => {
-    for (let tries = 0; tries < 600; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}:\n${log}`)
       const answer = await fetch(`${url}/ready`).catch(() => null)
       if (answer?.ok === true) return
       await delay(50)
     }
-    throw new Error(`the server is not ready after 30 s:\n${log}`)
+    throw new Error(`the server is not ready after two minutes:\n${log}`)
   }
 
   const send = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {

@@ -1,19 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Berth } from '../../src/client/berth.ts'
+import { setVariables } from '../support/set-variables.ts'
 import { openSite, type Site, valueOf } from './site.ts'
 
 const planted = { AWS_SECRET_ACCESS_KEY: 'planted-aws-secret', DATABASE_PASSWORD: 'planted-db-secret' }
 let site: Site
 let tenant: Berth
+let variables: Disposable
 
 beforeAll(async () => {
-  Object.assign(process.env, planted)
+  variables = setVariables(planted)
   site = await openSite()
   tenant = await site.signUp('curious')
 })
 
 afterAll(async () => {
-  for (const name of Object.keys(planted)) delete process.env[name]
+  variables[Symbol.dispose]()
   await site[Symbol.asyncDispose]()
 })
 

@@ -48,7 +48,7 @@ test('a second store on the folder is refused with the folder and the remedy, a 
   expect(refused).toHaveProperty('message', expect.stringContaining('BERTH_DATA_DIR'))
   await first[Symbol.asyncDispose]()
   await using again = await openSqliteStore({ dataDir, clock })
-  await again.ping({ signal: AbortSignal.timeout(5000) })
+  await again.ping({ signal: AbortSignal.timeout(60_000) })
 })
 
 test('a folder that cannot be made is told as a wrong setting', async () => {
@@ -72,7 +72,7 @@ test('a file that is no database is unavailable, stays as it is, and leaves the 
   expect(readFileSync(join(dataDir, 'berth.sqlite'), 'utf8')).toBe(text)
   rmSync(join(dataDir, 'berth.sqlite'))
   await using store = await openSqliteStore({ dataDir, clock })
-  await store.ping({ signal: AbortSignal.timeout(5000) })
+  await store.ping({ signal: AbortSignal.timeout(60_000) })
 })
 
 test('commits survive a power cut: WAL with synchronous FULL, and foreign keys are on', () => {

@@ -113,7 +113,7 @@ describe('SQLite and kill -9', () => {
     await once(child, 'exit')
 
     await using store = await openStore({ ...config, clock })
-    await store.ping({ signal: AbortSignal.timeout(5000) })
+    await store.ping({ signal: AbortSignal.timeout(60_000) })
   })
 })
 

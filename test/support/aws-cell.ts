@@ -9,6 +9,7 @@ import { createWantedImage, type WantedImage } from '../../src/aws/wanted-image.
 import type { Clock } from '../../src/domain/ports/clock.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
 import type { AwsLocal } from './aws-local.ts'
+import { setVariables } from './set-variables.ts'
 
 /** Stacks of the stand-in are ready within a moment. */
 export const quickPoll = { least: 20, most: 60 }
@@ -43,16 +44,19 @@ export interface AwsCellOptions {
 export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): Promise<AwsCell> => {
   const { deployment = 'berth' } = options
   // The SDK reads its own variables, in the server too.
-  Object.assign(process.env, aws.env)
+  await using parts = new AsyncDisposableStack()
+  parts.use(setVariables(aws.env))
   await makeFoundation(aws, deployment)
   const { cell, clients, wantedImage } = await connectAwsCell({ ...options, region: aws.region })
+  parts.use(clients)
   const image = await aws.image(
     'v1',
     { kind: 'runner', profile: 'evaluator' },
     cell.foundation.repositoryUri.split('/').slice(1).join('/'),
   )
   await wantedImage.write({ image, version: 1, fence: 0 }, { signal: AbortSignal.timeout(30_000) })
-  return { cell, wantedImage, image, [Symbol.asyncDispose]: async () => clients[Symbol.dispose]() }
+  const owned = parts.move()
+  return { cell, wantedImage, image, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 const makeFoundation = async ({ region }: AwsLocal, deployment: string): Promise<void> => {

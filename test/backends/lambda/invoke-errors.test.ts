@@ -6,7 +6,8 @@ import { invokeBerth } from '../../../src/backends/lambda/invoke-berth.ts'
 import { errorTable } from '../../../src/domain/error-table.ts'
 import { type BerthError, isBerthError } from '../../../src/domain/errors.ts'
 import { quiet } from '../../contract/content.ts'
-import { lambdaError, openScriptedCell, type ScriptedCell, setEndpoint, startEndpoint } from './scripted-endpoint.ts'
+import { lambdaError, openScriptedCell, type ScriptedCell, startEndpoint } from './scripted-endpoint.ts'
+import { setVariables } from '../../support/set-variables.ts'
 
 let site: ScriptedCell
 beforeAll(async () => {
@@ -145,13 +146,11 @@ describe('an invoke whose connection fails', () => {
   test('before it is made has started nothing', async () => {
     const closed = await startEndpoint()
     await closed[Symbol.asyncDispose]()
-    const { AWS_ENDPOINT_URL } = process.env
-    setEndpoint(closed.url)
+    using _ = setVariables({ AWS_ENDPOINT_URL: closed.url })
     using clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
 
     const error = await failureOf({ cell: { ...site.cell, clients } })
 
-    setEndpoint(AWS_ENDPOINT_URL)
     expect(error).toMatchObject({ code: 'backend_unavailable', retryAfterSeconds: 5, data: { started: false } })
   })
 
@@ -177,17 +176,12 @@ describe('an invoke whose connection fails', () => {
   })
 
   test('because the server has no credentials has started nothing', async () => {
-    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env
-    delete process.env['AWS_ACCESS_KEY_ID']
-    delete process.env['AWS_SECRET_ACCESS_KEY']
+    using _ = setVariables({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined })
     using clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
-    try {
-      const error = await failureOf({ cell: { ...site.cell, clients } })
 
-      expect(error).toMatchObject({ code: 'backend_unavailable', data: { started: false } })
-    } finally {
-      Object.assign(process.env, { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })
-    }
+    const error = await failureOf({ cell: { ...site.cell, clients } })
+
+    expect(error).toMatchObject({ code: 'backend_unavailable', data: { started: false } })
     expect(site.endpoint.asked).toEqual([])
   })
 })

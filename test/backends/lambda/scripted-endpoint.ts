@@ -9,6 +9,7 @@ import { createPacer, type RequestPool } from '../../../src/aws/pacer.ts'
 import { createRandomIds } from '../../../src/main/random-ids.ts'
 import { createSystemClock } from '../../../src/main/system-clock.ts'
 import { freeRates } from '../../support/aws-cell.ts'
+import { setVariables } from '../../support/set-variables.ts'
 
 export interface Asked {
   readonly method: string
@@ -80,12 +81,6 @@ const counting = (clock: ScriptedCell['clock']) => {
   return { pacer: counted, taken, rejected }
 }
 
-/** `undefined` takes the variable away. */
-export const setEndpoint = (url: string | undefined): void => {
-  if (url === undefined) delete process.env['AWS_ENDPOINT_URL']
-  else process.env['AWS_ENDPOINT_URL'] = url
-}
-
 /** Clients read from the environment where AWS is when they are first used; afterwards it is another cell's again. */
 const settleOn = async (endpoint: ScriptedEndpoint, { lambda, invoke, s3 }: Cell['clients']): Promise<void> => {
   endpoint.script = (_, response) => void response.end('{}')
@@ -98,12 +93,12 @@ const settleOn = async (endpoint: ScriptedEndpoint, { lambda, invoke, s3 }: Cell
 /** A cell whose clients, made as the server makes them, speak to a scripted endpoint. */
 export const openScriptedCell = async (functions: Partial<Cell['functions']> = {}): Promise<ScriptedCell> => {
   const endpoint = await startEndpoint()
-  const before = process.env['AWS_ENDPOINT_URL']
-  Object.assign(process.env, credentials, { AWS_ENDPOINT_URL: endpoint.url })
+  Object.assign(process.env, credentials)
+  const where = setVariables({ AWS_ENDPOINT_URL: endpoint.url })
   const clock = createSystemClock()
   const clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
   await settleOn(endpoint, clients)
-  setEndpoint(before)
+  where[Symbol.dispose]()
   const counted = counting(clock)
   const cell: Cell = {
     name: 'scripted',

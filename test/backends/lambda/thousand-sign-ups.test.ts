@@ -11,6 +11,7 @@ import type { Clock } from '../../../src/domain/ports/clock.ts'
 import { connectAwsCell } from '../../support/aws-cell.ts'
 import { externalId, openProvisioningSite, type ProvisioningSite } from '../../support/provisioning-site.ts'
 import { createScaledClock } from '../../../scripts/bench/scaled-clock.ts'
+import { setVariables } from '../../support/set-variables.ts'
 
 const SIGN_UPS = 1000
 /** 1,000 stacks at 4 a second take over four minutes; so much faster does the clock run. */
@@ -24,6 +25,7 @@ interface Grant {
 }
 
 let aws: Server
+let variables: Disposable
 let home: Awaited<ReturnType<typeof connectAwsCell>>
 
 /**
@@ -50,13 +52,14 @@ beforeAll(async () => {
   await once(aws, 'listening')
   const { port } = aws.address() as AddressInfo
   const [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY] = ['test', 'test']
-  Object.assign(process.env, { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })
+  variables = setVariables({ AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })
   home = await connectAwsCell({ region: 'eu-west-1', clock, pacer: recording(createPacer({ clock }), clock) })
 })
 afterAll(() => {
   home?.clients[Symbol.dispose]()
   aws?.closeAllConnections()
   aws?.close()
+  variables?.[Symbol.dispose]()
 })
 
 const recording = (pacer: Pacer, { monotonicMs }: Clock): Pacer => ({

@@ -4,6 +4,7 @@ import { BerthError } from '../../../src/domain/errors.ts'
 import type { BerthEvent } from '../../../src/domain/ports/events.ts'
 import { codeOf, quiet } from '../../contract/content.ts'
 import { makeBackend, oneRun } from './subject.ts'
+import { setVariables } from '../../support/set-variables.ts'
 
 const runnerDir = join(import.meta.dirname, 'scripted-runner')
 
@@ -134,10 +135,9 @@ describe('a reply', () => {
 })
 
 test("the runner sees nothing of the server's environment", async () => {
-  process.env['BERTH_TEST_SECRET'] = 'secret'
+  using _ = setVariables({ BERTH_TEST_SECRET: 'secret' })
   await using backend = await misbehaving('prints-environment')
   await backend.run()
-  delete process.env['BERTH_TEST_SECRET']
 
   const printed = backend.events.find((event) => event.code === 'runner.log')?.detail?.['line']
   expect(String(printed)).not.toContain('secret')
