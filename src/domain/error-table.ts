@@ -55,6 +55,13 @@ export const errorTable = {
     'This caller may not do that',
     'Use a key or token with the right that `detail` names.',
   ),
+  email_unverified: entry(
+    403,
+    'policy',
+    false,
+    'The user has no verified e-mail address',
+    'Verify the address, sign in again for a new token, and repeat.',
+  ),
   tenant_suspended: entry(403, 'policy', false, 'The tenant is suspended', 'An operator must resume the tenant.'),
   file_not_found: entry(
     422,

@@ -17,6 +17,7 @@ import { createProblem, problemHeaders, toBerthError } from './problem.ts'
 import { isTraceparent, requestIdOf, type RequestContext } from './request-context.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sendJson } from './send.ts'
+import { assertMayProvision } from './sign-up-policy.ts'
 import { createSourceLimiter } from './source-limiter.ts'
 
 /** The API as a request listener. */
@@ -108,7 +109,7 @@ const handlerOf =
     const startedAt = deps.clock.monotonicMs()
     const context = contextOf(request, response)
     try {
-      await perform(operation, context, authenticate)
+      await perform(operation, context, { deps, authenticate })
     } catch (error) {
       fail({ deps, request, response, forOperator: operation.access === 'operator' }, error)
     } finally {
@@ -136,7 +137,11 @@ const identify = (request: Request, response: Response): string => {
   return requestId
 }
 
-const perform = async (operation: Operation, context: RequestContext, authenticate: Authenticator): Promise<void> => {
+const perform = async (
+  operation: Operation,
+  context: RequestContext,
+  { deps, authenticate }: { deps: HttpDeps; authenticate: Authenticator },
+): Promise<void> => {
   if (operation.access === 'public' || operation.access === 'hook') return operation.handle(context)
   const { caller, who } = await authenticate(context.request, context.signal)
   context.response.setHeader('Cache-Control', 'private, no-store')
@@ -154,6 +159,7 @@ const perform = async (operation: Operation, context: RequestContext, authentica
         )
       if (who === null)
         throw new BerthError('invalid_request', 'A service key says whom it acts for in the header Berth-Tenant.')
+      await assertMayProvision(deps, caller)
       return operation.handle({ ...context, caller, who })
   }
 }

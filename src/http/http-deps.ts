@@ -5,9 +5,11 @@ import type { Events } from '../domain/ports/events.ts'
 import type { Caller } from '../domain/ports/identity-verifier.ts'
 import type { Store } from '../domain/ports/store.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
-import type { HookSignature } from '../identity/hook-signature.ts'
+import type { HookDoor } from '../identity/hook-door.ts'
+import type { HookSource } from '../identity/hook-source.ts'
 import type { ServiceKeys } from '../identity/service-keys.ts'
 import type { Provisioner } from '../provisioner/provisioner.ts'
+import type { ProvisionOn } from './sign-up-policy.ts'
 import type { Limits } from './wire.ts'
 
 /** What the API needs; `main/compose.ts` hands it in. */
@@ -19,8 +21,11 @@ export interface HttpDeps {
   readonly store: Pick<Store, 'tenants' | 'berths' | 'ping'>
   readonly identity: { verify(credential: string, options: { signal: AbortSignal }): Promise<Caller> }
   readonly keys: Pick<ServiceKeys, 'create' | 'list' | 'revoke'>
-  /** Null while no secret is configured: the hook is closed. */
-  readonly hookSignature: HookSignature | null
+  /** Null while nothing is configured that opens it: the hook is closed. */
+  readonly hookDoor: HookDoor | null
+  /** Other identity providers, by the last part of the path that they call. */
+  readonly hookSources: ReadonlyMap<string, HookSource>
+  readonly provisionOn: ProvisionOn
   /** Aborted when the server is about to close: event streams end, and their readers come back elsewhere. */
   readonly stopping: AbortSignal
   readonly clock: Clock

@@ -146,11 +146,23 @@ export const hookWire = z
   .strictObject({
     type: z.enum(['user.created', 'user.deleted']),
     timestamp: z.union([z.string(), z.number()]).optional(),
-    data: z.strictObject({ ...externalIdShape, identityTenant: externalIdShape.identityTenant.default('') }),
+    data: z.strictObject({
+      ...externalIdShape,
+      identityTenant: externalIdShape.identityTenant.default(''),
+      emailVerified: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'With BERTH_PROVISION_ON=verified_email only such a user gets a berth. No address.' }),
+    }),
   })
   .meta({ id: 'IdentityHook', description: 'A user of the identity project came or went.' })
 export const hookAnswerWire = z
-  .object({ tenantId: tenantIdSchema, outcome: z.enum(['created', 'existing', 'tombstone', 'deleting']) })
+  .object({
+    tenantId: tenantIdSchema.nullable().meta({ description: 'Null when nothing is recorded.' }),
+    outcome: z
+      .enum(['created', 'existing', 'tombstone', 'deleting', 'deferred', 'ignored'])
+      .meta({ description: 'deferred: the first run makes the berth. ignored: the event does not concern Berth.' }),
+  })
   .meta({ id: 'IdentityHookAnswer' })
 
 export const reconcileRequestWire = z

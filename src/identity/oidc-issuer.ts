@@ -7,7 +7,7 @@ const isHttpsOrLoopback = (text: string): boolean => {
   return url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
 }
 
-const httpsUrl = z.string().refine(isHttpsOrLoopback, 'expected an https:// URL without user and password')
+export const httpsUrl = z.string().refine(isHttpsOrLoopback, 'expected an https:// URL without user and password')
 
 /** One issuer whose tokens are accepted, and the identity project that its users belong to. */
 export const oidcIssuerSchema = z

@@ -113,7 +113,8 @@ const callerOf = (payload: JWTPayload, issuer: TrustedIssuer): Caller => {
   const identityTenant = issuer.tenantClaim === undefined ? '' : claimAt(payload, issuer.tenantClaim)
   const parsed = externalIdSchema.safeParse({ project: issuer.project, identityTenant, uid: payload.sub })
   if (!parsed.success) throw refused('its subject or tenant is not a usable id')
-  return { kind: 'user', externalId: parsed.data }
+  const verified = payload['email_verified'] === true
+  return { kind: 'user', externalId: parsed.data, ...(verified && { emailVerified: true }) }
 }
 
 const claimAt = (payload: JWTPayload, path: string): unknown => {

@@ -7,7 +7,6 @@ import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Store } from '../domain/ports/store.ts'
 import { createApp } from '../http/app.ts'
 import type { Limits } from '../http/wire.ts'
-import { createHookSignature } from '../identity/hook-signature.ts'
 import { createIdentityChain } from '../identity/identity-chain.ts'
 import { createOidcVerifier } from '../identity/oidc-verifier.ts'
 import { createServiceKeys } from '../identity/service-keys.ts'
@@ -17,6 +16,7 @@ import type { Config } from './config.ts'
 import { createEventHub, type Subscriber } from './event-hub.ts'
 import { closeServer, listen } from './listen.ts'
 import { createLogging } from './logging.ts'
+import { openHooks } from './open-hooks.ts'
 import { makeDataFolder } from './make-folder.ts'
 import { createMetrics } from './metrics.ts'
 import { openBackend, type OpenedBackend, type Worker } from './open-backend.ts'
@@ -61,7 +61,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
 
   await makeDataFolder(config.dataDir)
   const store = resources.use(await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, clock }))
-  metrics.watchBerths(store.berths)
+  metrics.watchBerths(store.berths, config.maxBerths)
   const keys = createServiceKeys({ keys: store.keys, clock, ids })
   await ensureOperatorKey(config, { keys, ids })
   const backend = resources.use(await openBackend(config, { ...base, berths: store.berths }))
@@ -88,7 +88,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       stopping: streams.signal,
       backend: dispatch,
       identity: createIdentityChain([keys, createOidcVerifier({ issuers: config.oidcIssuers, clock })]),
-      hookSignature: config.hookSecrets.length === 0 ? null : createHookSignature({ secrets: config.hookSecrets }),
+      ...openHooks(config, clock),
     },
     { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },
   )
@@ -128,11 +128,13 @@ const startWork = (workers: readonly Worker[]) => {
   }
 }
 
-const provisionerOptions = ({ spares, maxBerths }: Config, { pickCell, provisioning }: OpenedBackend) => ({
+const provisionerOptions = (config: Config, { pickCell, provisioning }: OpenedBackend) => ({
   ...provisioning,
   pickCell,
-  spares,
-  maxBerths,
+  spares: config.spares,
+  maxBerths: config.maxBerths,
+  signUpsPerMinute: config.signUpsPerMinute,
+  maxBerthsPerProject: config.maxBerthsPerProject,
 })
 
 const dispatcherOptions = (config: Config) => ({

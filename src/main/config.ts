@@ -4,6 +4,7 @@ import { BerthError } from '../domain/errors.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import { environmentSchema, type Environment } from './environment.ts'
 import { nearestWord } from '../domain/nearest-word.ts'
+import { hookContradictions } from './hook-settings.ts'
 import { settingOf } from './setting.ts'
 
 /** Read by the CLI and the client, so a server started from the same shell sees them too. */
@@ -38,11 +39,16 @@ const toConfig = (env: Environment) => ({
   logLevel: env.BERTH_LOG_LEVEL,
   operatorKey: env.BERTH_OPERATOR_KEY,
   hookSecrets: env.BERTH_HOOK_SECRETS,
+  hookGoogle: env.BERTH_HOOK_GOOGLE,
+  hookSources: env.BERTH_HOOK_SOURCES,
   oidcIssuers: env.BERTH_OIDC_ISSUERS,
   maxFileBytes: env.BERTH_MAX_FILE_BYTES,
   maxTenantBytes: env.BERTH_MAX_TENANT_BYTES,
   spares: env.BERTH_SPARES,
   maxBerths: env.BERTH_MAX_BERTHS,
+  maxBerthsPerProject: env.BERTH_MAX_BERTHS_PER_PROJECT,
+  signUpsPerMinute: env.BERTH_SIGN_UPS_PER_MINUTE,
+  provisionOn: env.BERTH_PROVISION_ON,
   ratePerMinute: env.BERTH_RATE_PER_MINUTE,
   concurrencyPerTenant: env.BERTH_CONCURRENCY_PER_TENANT,
   queuePerTenant: env.BERTH_QUEUE_PER_TENANT,
@@ -135,6 +141,7 @@ const contradictions = (env: Environment): readonly Problem[] => {
     ...atMost('BERTH_RUN_MEMORY_MIB', 'BERTH_MAX_MEMORY_MIB'),
     ...atMost('BERTH_MAX_FILE_BYTES', 'BERTH_MAX_TENANT_BYTES'),
     ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
+    ...hookContradictions(env),
     ...cellContradictions(env),
   ]
 }

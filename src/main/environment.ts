@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { defaultRunLimits, MAX_TIMEOUT_MS } from '../domain/limits.ts'
-import { parseHookSecret } from '../identity/hook-signature.ts'
 import { isKeySecret } from '../identity/key-secret.ts'
 import { oidcIssuerSchema, type OidcIssuer } from '../identity/oidc-issuer.ts'
 import { CELL_SHAPE, parseCells, type CellSetting } from './cell-setting.ts'
+import { hookSettings } from './hook-settings.ts'
 import { onOff, oneOf, parsedText, text, wholeNumber } from './setting.ts'
 
 const MIB = 1024 * 1024
@@ -57,21 +57,7 @@ const identity = {
     secret: true,
     parse: (key) => (isKeySecret(key) ? { value: key } : 'expected "berth_" and 32 lower-case base32 characters'),
   }),
-  BERTH_HOOK_SECRETS: parsedText<readonly Buffer[]>({
-    expected: 'whsec_… secrets with commas between',
-    reason: 'Standard Webhooks secrets of the sign-up hook, several while one replaces another; unset closes the hook.',
-    absent: [],
-    absentText: 'closed',
-    secret: true,
-    parse: (list) => {
-      const secrets = list.split(',').map((secret) => parseHookSecret(secret.trim()))
-      if (secrets.length > 8) return 'expected at most 8 secrets'
-      const valid = secrets.filter((secret) => secret !== null)
-      return valid.length === secrets.length
-        ? { value: valid }
-        : 'expected "whsec_" and base64 of 24 to 64 bytes, with commas between several'
-    },
-  }),
+  ...hookSettings,
   BERTH_OIDC_ISSUERS: parsedText<readonly OidcIssuer[]>({
     expected: 'JSON list of {project, issuer, audience, jwksUri?, tenantClaim?}',
     reason: "Issuers whose ID tokens end users may call with (RS256 or ES256); the subject is the tenant's uid.",
@@ -95,6 +81,25 @@ const parseIssuers = (json: string): { readonly value: readonly OidcIssuer[] } |
 }
 
 const tenants = {
+  BERTH_PROVISION_ON: oneOf(
+    ['sign_up', 'verified_email', 'first_run'],
+    'sign_up',
+    'When a berth is made: at the sign-up hook; at a hook or call of a user whose e-mail address is verified; or at the first run only.',
+  ),
+  BERTH_SIGN_UPS_PER_MINUTE: wholeNumber({
+    default: 600,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      'New tenants of one identity project per minute and server process, by hook or by first run; then Retry-After.',
+  }),
+  BERTH_MAX_BERTHS_PER_PROJECT: wholeNumber({
+    default: 1_000_000,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      'Berths that the tenants of one identity project may have, so that a flood at one does not take the room of all.',
+  }),
   BERTH_SPARES: wholeNumber({ default: 2, min: 0, max: 1000, reason: 'Ready berths that wait for the next sign-ups.' }),
   BERTH_MAX_BERTHS: wholeNumber({
     default: 10_000,

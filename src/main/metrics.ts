@@ -8,7 +8,7 @@ export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
   /** The number of berths is read when somebody asks. */
-  watchBerths(berths: Pick<BerthStore, 'countByState'>): void
+  watchBerths(berths: Pick<BerthStore, 'countByState'>, maxBerths: number): void
 }
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
@@ -74,7 +74,12 @@ export const createMetrics = (): Metrics => {
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    watchBerths(berths) {
+    watchBerths(berths, maxBerths) {
+      new Gauge({
+        name: 'berth_berths_cap',
+        help: 'Berths that may exist.',
+        registers: [registry],
+      }).set(maxBerths)
       const gauge: Gauge<'state'> = new Gauge({
         name: 'berth_berths',
         help: 'Berths by state; spare ones are counted as ready too.',

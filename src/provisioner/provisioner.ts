@@ -13,7 +13,8 @@ import { createBerthWork } from './berth-work.ts'
 import { createClosings } from './closings.ts'
 import { createMove, MOVE_GRACE_MS } from './move.ts'
 import { reconcile } from './reconcile.ts'
-import { createSignUps } from './sign-ups.ts'
+import { createRoomWatch, type Room } from './room-watch.ts'
+import { createSignUps, type SignUpOptions } from './sign-ups.ts'
 import { createSuspension } from './suspension.ts'
 
 export interface ProvisionerDeps {
@@ -36,6 +37,10 @@ export interface ProvisionerOptions {
   readonly spares: number
   /** Rows of berths that may exist, spares included. */
   readonly maxBerths: number
+  /** Berths that the tenants of one identity project may have. @default no cap of its own */
+  readonly maxBerthsPerProject?: number
+  /** New tenants of one identity project per minute, in this process. @default as many as come */
+  readonly signUpsPerMinute?: number
   /** Berths made or destroyed at once. @default 4 */
   readonly concurrency?: number
   /** Tries to make a berth before it is `failed`; deleting never gives up. @default 8 */
@@ -124,15 +129,17 @@ export interface ReconcileReport {
 
 /** Brings every tenant to exactly one ready berth, and leaves nothing of a deleted one. */
 export interface Provisioner {
-  /** Durable when it resolves; the berth is made behind it. @throws {BerthError} berth_cap_reached, store_unavailable */
-  signUp(externalId: ExternalId, event: HookEvent | null): Promise<SignUp>
+  /** Durable when it resolves; the berth is made behind it. @throws {BerthError} berth_cap_reached, rate_limited, store_unavailable */
+  signUp(externalId: ExternalId, event: HookEvent | null, options?: SignUpOptions): Promise<SignUp>
+  /** How full the cap of berths is, by a count that is some seconds old at most. @throws {BerthError} store_unavailable */
+  room(): Promise<Room>
   /** Marks the tenant and its berths for deletion; an unknown external id becomes a tombstone. Durable when it resolves. */
   requestDeletion(who: TenantReference, event: HookEvent | null): Promise<Tenant>
   /** Reads only. Null when nobody of that name ever signed up. Fresh from the store. */
   find(who: TenantReference): Promise<{ readonly tenant: Tenant; readonly berth: Berth | null } | null>
   /**
    * The ready berth of an active tenant; signs up who is unknown and waits a while for a berth on its way. Answers from a cache of a few seconds.
-   * @throws {BerthError} not_found (a tenant id that nobody has), tenant_suspended, tenant_deleted, tenant_provisioning, provisioning_failed, berth_cap_reached
+   * @throws {BerthError} not_found (a tenant id that nobody has), tenant_suspended, tenant_deleted, tenant_provisioning, provisioning_failed, berth_cap_reached, rate_limited
    */
   ensureBerth(who: TenantReference, options: { signal: AbortSignal }): Promise<TenantBerth>
   /** Called at once with every tenant that this process suspends or begins to delete, and why it may not run. */
@@ -181,18 +188,22 @@ const defaults = {
   retryBaseMs: 500,
   retryMaxMs: 60_000,
   moveGraceMs: MOVE_GRACE_MS,
+  maxBerthsPerProject: Number.MAX_SAFE_INTEGER,
+  signUpsPerMinute: Number.MAX_SAFE_INTEGER,
 }
 
 /** @throws {BerthError} never by itself; its methods do */
 export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOptions): Provisioner => {
   const settings = Object.freeze({ ...defaults, ...options })
-  const signUps = createSignUps(deps, settings, { onWork: () => work.wake() })
+  const room = createRoomWatch({ ...deps, berths: deps.store.berths }, settings.maxBerths)
+  const signUps = createSignUps(deps, settings, { onWork: () => work.wake(), room })
   const lookup = createBerthLookup({ ...deps, signUp: signUps.signUp }, settings)
   const work = createBerthWork({ ...deps, onSettled: lookup.berthChanged, onMoved: lookup.forget }, settings)
   const closings = createClosings(deps.store, lookup)
   const suspension = createSuspension({ ...deps, closings })
   return {
     signUp: signUps.signUp,
+    room: () => room.read(),
     requestDeletion: async (who, event) => {
       const tenant = await signUps.requestDeletion(who, event)
       closings.changed(tenant)
@@ -206,7 +217,10 @@ export const createProvisioner = (deps: ProvisionerDeps, options: ProvisionerOpt
     suspend: suspension.suspend,
     resume: suspension.resume,
     reconcile: async (request) => {
-      const report = await reconcile({ ...deps, signUp: signUps.signUp }, request)
+      const report = await reconcile(
+        { ...deps, signUp: (who, event) => signUps.signUp(who, event, { byOperator: true }) },
+        request,
+      )
       if (request.apply) work.wake()
       return report
     },

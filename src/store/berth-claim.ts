@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { BerthError } from '../domain/errors.ts'
 import type { BerthId, TenantId } from '../domain/ids.ts'
+import type { ExternalId } from '../domain/tenant.ts'
 import type { DatabaseTraits } from './database.ts'
 import { oneMoreDue } from './owner-records.ts'
 import type { BerthRow, Tables } from './tables.ts'
@@ -20,6 +21,36 @@ export const countLivingBerths = async (db: Kysely<Tables>): Promise<number> => 
     .where('state', '<>', 'deleted')
     .executeTakeFirstOrThrow()
   return count
+}
+
+interface ProjectRoom {
+  readonly externalId: ExternalId
+  readonly maxBerths: number
+  readonly maxBerthsPerProject?: number
+}
+
+/** Spares that are claimed count as well. @throws {BerthError} berth_cap_reached */
+export const assertProjectHasRoom = async (
+  db: Kysely<Tables>,
+  traits: DatabaseTraits,
+  { externalId: { project }, maxBerths, maxBerthsPerProject: most }: ProjectRoom,
+): Promise<void> => {
+  // No smaller than the cap of all is no cap of its own, and costs no count.
+  if (most === undefined || most >= maxBerths) return
+  await lockBerthCount(db, traits)
+  const { count } = await db
+    .selectFrom('berths')
+    .innerJoin('tenants', 'tenants.id', 'berths.tenant_id')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('tenants.project', '=', project)
+    .where('berths.state', '<>', 'deleted')
+    .executeTakeFirstOrThrow()
+  if (count < most) return
+  throw new BerthError(
+    'berth_cap_reached',
+    `The tenants of this identity project have all ${most} berths that they may have; an operator must raise BERTH_MAX_BERTHS_PER_PROJECT or delete tenants`,
+    { retryAfterSeconds: 60, data: { maxBerthsPerProject: most } },
+  )
 }
 
 interface NewBerth {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { SignUp, TenantStore } from '../domain/ports/store.ts'
 import type { ExternalId } from '../domain/tenant.ts'
-import { claimBerth } from './berth-claim.ts'
+import { assertProjectHasRoom, claimBerth } from './berth-claim.ts'
 import type { Database } from './database.ts'
 import { eventKeyOf } from './hashes.ts'
 import { recordEvent } from './hook-events.ts'
@@ -24,6 +24,7 @@ export const signUp = (database: Database, options: SignUpOptions): Promise<Sign
     }
     if (row.state === 'deprovisioning' || row.state === 'deleted') return { tenant, berth: null, outcome: 'tombstone' }
     const existing = isNew ? undefined : await findLivingBerth(db, row.id)
+    if (existing === undefined) await assertProjectHasRoom(db, database.traits, options)
     const berth = existing ?? (await claimBerth(db, database.traits, { ...options, tenantId: row.id }))
     return { tenant, berth: parseBerth(berth), outcome: isNew ? 'created' : 'existing' }
   })

@@ -127,6 +127,7 @@ describe('the documentation', () => {
       'putFile',
       'receiveIdentityHook',
       'reconcile',
+      'receiveProviderHook',
       'resumeTenant',
       'revokeKey',
       'streamRunEvents',

@@ -5,7 +5,12 @@ import type { ExternalId } from '../tenant.ts'
 export type Caller =
   | { readonly kind: 'operator'; readonly keyId: KeyId }
   | { readonly kind: 'service'; readonly keyId: KeyId; readonly project: string }
-  | { readonly kind: 'user'; readonly externalId: ExternalId }
+  | {
+      readonly kind: 'user'
+      readonly externalId: ExternalId
+      /** Whether the identity provider vouches for an e-mail address of the user; left out is no. */
+      readonly emailVerified?: boolean
+    }
 
 export interface IdentityVerifier {
   /** Null when the credential is not of this verifier's kind, so that the next one is asked.

@@ -49,7 +49,7 @@ export interface TenantStore {
    * Idempotent on the external id, then on the event id. A new tenant gets a ready spare in the same transaction, or a
    * row of a berth to provision when there is none. An existing tenant without a berth gets one too.
    * At the cap a spare that is still being provisioned is given.
-   * @throws {BerthError} berth_cap_reached when a new berth row would exceed maxBerths
+   * @throws {BerthError} berth_cap_reached when a new berth row would exceed maxBerths, or a berth maxBerthsPerProject
    * @throws {BerthError} conflict when the event id was used for another user
    */
   signUp(options: {
@@ -60,6 +60,8 @@ export interface TenantStore {
     backend: string
     cell: string
     maxBerths: number
+    /** Living berths that the tenants of this external id's project may have. @default no cap of its own */
+    maxBerthsPerProject?: number
     now: Date
   }): Promise<SignUp>
   /**

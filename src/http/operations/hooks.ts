@@ -1,69 +1,114 @@
-import { BerthError, isBerthError } from '../../domain/errors.ts'
-import { tooManyFailures } from '../authenticate.ts'
+import type { ErrorCode } from '../../domain/error-table.ts'
+import { BerthError } from '../../domain/errors.ts'
+import type { ExternalId } from '../../domain/tenant.ts'
+import { externalIdSchema } from '../../domain/tenant.ts'
+import type { HookSource } from '../../identity/hook-source.ts'
 import type { HttpDeps } from '../http-deps.ts'
 import type { Operation } from '../operation.ts'
 import { parseInput } from '../parse-input.ts'
-import { assertJson, parseJson, readBody } from '../read-body.ts'
 import type { RequestContext } from '../request-context.ts'
 import { sendJson } from '../send.ts'
-import { sourceOf, type SourceLimiter } from '../source-limiter.ts'
+import { isDeferred } from '../sign-up-policy.ts'
+import type { SourceLimiter } from '../source-limiter.ts'
+import { createHookReader, hookClosed, type HookReader } from '../verified-hook.ts'
 import { hookAnswerWire, hookWire } from '../wire.ts'
 
-const MAX_HOOK_BYTES = 64 * 1024
-const TIMEOUT_MS = 10_000
-
-/** The raw body and the id of its event, once the signature holds. Strangers are counted and slowed down. */
-const verifiedBody = async (deps: HttpDeps, strangers: SourceLimiter, { request }: RequestContext) => {
-  const { hookSignature, clock } = deps
-  if (hookSignature === null)
-    throw new BerthError('not_found', 'The sign-up hook is closed: this server has no BERTH_HOOK_SECRETS.')
-  const source = sourceOf(request.ip)
-  const waitSeconds = strangers.waitSeconds(source)
-  if (waitSeconds > 0) throw tooManyFailures(waitSeconds)
-  assertJson(request)
-  const body = await readBody(request, { maxBytes: MAX_HOOK_BYTES, timeoutMs: TIMEOUT_MS })
-  try {
-    return { body, ...hookSignature.verify({ body, header: (name) => request.get(name), now: clock.now() }) }
-  } catch (error) {
-    if (isBerthError(error) && error.code === 'unauthenticated') strangers.take(source)
-    throw error
-  }
+interface UserEvent {
+  readonly type: 'user.created' | 'user.deleted'
+  readonly externalId: ExternalId
+  readonly emailVerified: boolean
+  readonly eventId: string
 }
 
-const receiveIdentityHook = (deps: HttpDeps, strangers: SourceLimiter): Operation => ({
+const answers = {
+  202: { description: 'Durable; the berth is made or deleted behind the answer.', schema: hookAnswerWire },
+}
+
+const errors: readonly ErrorCode[] = [
+  'invalid_request',
+  'malformed_json',
+  'unauthenticated',
+  'identity_unavailable',
+  'rate_limited',
+  'not_found',
+  'payload_too_large',
+  'berth_cap_reached',
+]
+
+const receiveIdentityHook = (deps: HttpDeps, read: HookReader): Operation => ({
   method: 'post',
   path: '/v1/hooks/identity',
   id: 'receiveIdentityHook',
   tag: 'sign-up',
   access: 'hook',
-  summary: 'A user came or went, signed by Standard Webhooks HMAC',
+  summary: 'A user came or went, signed by Standard Webhooks HMAC or with a Google ID token',
   description:
-    'Headers webhook-id, webhook-timestamp (±300 s) and webhook-signature over the raw body, or svix-*. Durable when answered. A second arrival of an event changes nothing.',
+    "Headers webhook-id, webhook-timestamp (±300 s) and webhook-signature over the raw body, or svix-*; or webhook-id and Authorization: Bearer with an ID token of the sender's Google service account. BERTH_HOOK_AUTH says which. Durable when answered. A second arrival of an event changes nothing.",
   body: { schema: hookWire },
-  answers: { 202: { description: 'Durable; the berth is made or deleted behind the answer.', schema: hookAnswerWire } },
-  errors: [
-    'invalid_request',
-    'malformed_json',
-    'unauthenticated',
-    'rate_limited',
-    'not_found',
-    'payload_too_large',
-    'berth_cap_reached',
-  ],
+  answers,
+  errors,
   async handle(context) {
-    const { body, eventId } = await verifiedBody(deps, strangers, context)
-    const { type, data } = parseInput(hookWire, parseJson(body), { where: 'body' })
-    const event = { id: eventId }
-    if (type === 'user.created') {
-      const { tenant, outcome } = await deps.provisioner.signUp(data, event)
-      return sendJson(context.response, 202, { tenantId: tenant.id, outcome })
-    }
-    const tenant = await deps.provisioner.requestDeletion(data, event)
-    const outcome = tenant.state === 'deleted' ? 'tombstone' : 'deleting'
-    return sendJson(context.response, 202, { tenantId: tenant.id, outcome })
+    if (deps.hookDoor === null) throw hookClosed()
+    const { body, eventId } = await read(deps.hookDoor, context)
+    const { type, data } = parseInput(hookWire, body, { where: 'body' })
+    const { emailVerified, ...externalId } = data
+    await obey(deps, context, { type, externalId, emailVerified, eventId: eventId ?? '' })
   },
 })
 
-export const hookOperations = (deps: HttpDeps, strangers: SourceLimiter): readonly Operation[] => [
-  receiveIdentityHook(deps, strangers),
-]
+const receiveProviderHook = (deps: HttpDeps, read: HookReader): Operation => ({
+  method: 'post',
+  path: '/v1/hooks/identity/{source}',
+  id: 'receiveProviderHook',
+  tag: 'sign-up',
+  access: 'hook',
+  summary: 'A webhook of Auth0, Clerk, Cognito or Supabase, as that provider sends it',
+  description:
+    "The source is a name of BERTH_HOOK_SOURCES, whose secrets or bearer tokens prove the sender. The users' identity project is the source's, whatever the body says.",
+  answers,
+  errors,
+  async handle(context) {
+    const source = sourceOf(deps, context)
+    const { body, eventId } = await read(source.door, context)
+    const event = source.read(body)
+    if (event.type === 'ignored') return ignore(deps, context, event.reason)
+    const externalId = parseInput(
+      externalIdSchema,
+      { project: source.project, identityTenant: '', uid: event.uid },
+      { where: 'body' },
+    )
+    await obey(deps, context, { ...event, externalId, eventId: eventId ?? event.eventId })
+  },
+})
+
+const sourceOf = ({ hookSources }: HttpDeps, { request }: RequestContext): HookSource => {
+  const source = hookSources.get(String(request.params['source']))
+  if (source === undefined) throw new BerthError('not_found', 'BERTH_HOOK_SOURCES has no source of this name.')
+  return source
+}
+
+/** Done, so that the sender does not repeat it; told, since it may be a webhook that was set up wrongly. */
+const ignore = ({ events }: HttpDeps, { response, requestId }: RequestContext, reason: string): void => {
+  events.emit({ code: 'hook.ignored', level: 'warn', requestId, detail: { reason } })
+  sendJson(response, 202, { tenantId: null, outcome: 'ignored' })
+}
+
+const obey = async (deps: HttpDeps, { response }: RequestContext, event: UserEvent): Promise<void> => {
+  const { provisioner, provisionOn } = deps
+  const { type, externalId, emailVerified, eventId } = event
+  if (type === 'user.deleted') {
+    const tenant = await provisioner.requestDeletion(externalId, { id: eventId })
+    const outcome = tenant.state === 'deleted' ? 'tombstone' : 'deleting'
+    return sendJson(response, 202, { tenantId: tenant.id, outcome })
+  }
+  // Who has a tenant is signed up as ever: the answer is the same, and a lost berth is made again.
+  if (isDeferred(provisionOn, emailVerified) && (await provisioner.find(externalId)) === null)
+    return sendJson(response, 202, { tenantId: null, outcome: 'deferred' })
+  const { tenant, outcome } = await provisioner.signUp(externalId, { id: eventId })
+  return sendJson(response, 202, { tenantId: tenant.id, outcome })
+}
+
+export const hookOperations = (deps: HttpDeps, strangers: SourceLimiter): readonly Operation[] => {
+  const read = createHookReader(deps, strangers)
+  return [receiveIdentityHook(deps, read), receiveProviderHook(deps, read)]
+}

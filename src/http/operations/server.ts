@@ -55,20 +55,30 @@ const getHealth = (version: string): Operation => ({
   },
 })
 
-const getReady = ({ store, backend }: HttpDeps, version: string): Operation => ({
+const readyWire = healthWire
+  .extend({
+    warnings: z.array(z.enum(['near_cap', 'at_cap'])).meta({
+      description: 'near_cap: 80 % of the berths that may exist do. at_cap: all do, and who signs up is told to retry.',
+    }),
+  })
+  .meta({ id: 'Readiness' })
+
+const getReady = ({ store, backend, provisioner }: HttpDeps, version: string): Operation => ({
   method: 'get',
   path: '/ready',
   id: 'getReady',
   tag: 'server',
   access: 'public',
   summary: 'Store and backend answer',
-  answers: { 200: { description: 'They do.', schema: healthWire } },
+  answers: { 200: { description: 'They do.', schema: readyWire } },
   errors: ['store_unavailable', 'backend_unavailable'],
   async handle({ response, signal }) {
     const within = AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)])
     await store.ping({ signal: within })
     await withDeadline(backend.describe(), within)
-    sendJson(response, 200, { status: 'ok', version })
+    // A full server is ready: it runs code for whoever has a berth.
+    const room = await provisioner.room()
+    sendJson(response, 200, { status: 'ok', version, warnings: room === 'free' ? [] : [room] })
   },
 })
 

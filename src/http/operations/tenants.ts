@@ -77,7 +77,7 @@ const createTenant = (deps: HttpDeps): Operation => ({
   errors: ['invalid_request', 'malformed_json', 'tenant_deleted', 'berth_cap_reached'],
   async handle({ request, response }) {
     const externalId = parseInput(newTenantWire, await readJson(request, BODY), { where: 'body' })
-    const { tenant, berth, outcome } = await deps.provisioner.signUp(externalId, null)
+    const { tenant, berth, outcome } = await deps.provisioner.signUp(externalId, null, { byOperator: true })
     if (outcome === 'tombstone') throw new BerthError('tenant_deleted', 'A tenant of this name was deleted.')
     response.setHeader('Location', `/v1/tenants/${tenant.id}`)
     sendJson(response, outcome === 'created' ? 201 : 200, viewTenant(tenant, berth))
