@@ -44,12 +44,18 @@ export const suspendBerth = async (parts: StandingParts, berthId: BerthId, asked
   const standing = await standingOf(parts, berthId, asked)
   if (standing === 'absent' || standing === 'suspended') return
   await unlessGone(async () => {
-    await setConcurrency(parts, { berthId, reserved: 0 }, asked)
-    const revoked = revokedDocument(clock.now())
+    const answeredAt = await setConcurrency(parts, { berthId, reserved: 0 }, asked)
+    const revoked = revokedDocument(endOfSecond(answeredAt ?? clock.now()))
     await putRolePolicy(cell, { berthId, policy: REVOKED_POLICY, document: revoked }, asked)
     await putRolePolicy(cell, { berthId, policy: SUSPENDED_POLICY, document: suspendedDocument }, asked)
   })
 }
+
+/**
+ * AWS's time is in whole seconds, and so is that of sessions. Not this machine's: with a clock that is slow, sessions would live on, and with
+ * one that is fast, those of a resumed berth would be dead.
+ */
+const endOfSecond = (moment: Date): Date => new Date((Math.floor(moment.getTime() / 1000) + 1) * 1000)
 
 /** Environments that rested since before the suspension hold credentials that stay revoked, so they are replaced first. */
 export const resumeBerth = async (parts: StandingParts, berthId: BerthId, asked: Asked): Promise<void> => {
@@ -83,21 +89,39 @@ const replaceEnvironments = async (parts: StandingParts, berthId: BerthId, asked
     await parts.clock.sleep(BUSY_POLL_MS, asked.signal)
 }
 
+/** @returns when AWS answered, by its own clock; null when it did not say */
 const setConcurrency = async (
   parts: StandingParts,
   { berthId, reserved }: { berthId: BerthId; reserved: number | null },
   asked: Asked,
-): Promise<void> => {
+): Promise<Date | null> => {
   const { lambda } = parts.cell.clients
+  let answeredAt: Date | null = null
+  const put = (FunctionName: string, ReservedConcurrentExecutions: number) => {
+    const command = new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions })
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args)
+        answeredAt = dateOf(result.response)
+        return result
+      },
+      { step: 'deserialize' },
+    )
+    return command
+  }
   const operation = reserved === null ? 'DeleteFunctionConcurrency' : 'PutFunctionConcurrency'
   await onceNotBusy<unknown>(parts, { berthId, operation }, asked, (FunctionName, options) =>
     reserved === null
       ? lambda.send(new DeleteFunctionConcurrencyCommand({ FunctionName }), options)
-      : lambda.send(
-          new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: reserved }),
-          options,
-        ),
+      : lambda.send(put(FunctionName, reserved), options),
   )
+  return answeredAt
+}
+
+const dateOf = (response: unknown): Date | null => {
+  const { headers = {} } = response as { headers?: Readonly<Record<string, string>> }
+  const moment = new Date(headers['date'] ?? '')
+  return Number.isNaN(moment.getTime()) ? null : moment
 }
 
 const expected = (error: unknown): boolean => isBusy(error) || isNotFound(error)
