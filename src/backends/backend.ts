@@ -1,6 +1,7 @@
 import type { Berths } from '../domain/ports/berths.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Fences } from '../domain/ports/fences.ts'
+import type { WantedReader } from '../domain/ports/fleet-cell.ts'
 import type { Fleet } from '../domain/ports/fleet.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 
@@ -12,6 +13,8 @@ export interface Backend {
   readonly files: TenantFiles
   /** Absent where the runner comes with the server and cannot be older. */
   readonly fences?: Fences
+  /** What a cell's rollouts go by; absent where the runner comes with the server. */
+  readonly wantedImage?: WantedReader
 }
 
 /** A cell that may be away when it is first wanted. */

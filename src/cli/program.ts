@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { addCommand, type CommandSpec } from './command.ts'
 import { destroyCommand } from './commands/destroy.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { fleetCommand } from './commands/fleet.ts'
 import { filesCommands } from './commands/files.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommands } from './commands/keys.ts'
@@ -18,7 +19,7 @@ import { exitCodeHelp } from './exit-code.ts'
 
 const single: readonly CommandSpec[] = [serveCommand, runCommand]
 const groups = [filesCommands, runsCommands, tenantsCommands, keysCommands, rolloutCommands]
-const last: readonly CommandSpec[] = [reconcileCommand, doctorCommand, initCommand, upgradeCommand, destroyCommand]
+const last: readonly CommandSpec[] = [fleetCommand, reconcileCommand, doctorCommand, upgradeCommand, destroyCommand]
 
 /** The whole command line. `onExit` gets the exit code of the command that was run. */
 export const createProgram = (onExit: (code: number) => void): Command => {

@@ -6,7 +6,7 @@ import { createRunCode, type RunCode } from './run-code.ts'
 import { createRuns, type Runs, type Waiting } from './runs.ts'
 import { createTenants, type Tenants } from './tenants.ts'
 import { createTransport } from './transport.ts'
-import type { Me, Reconciliation, Runtimes } from './wire.ts'
+import type { Me, Page, Reconciliation, Runtimes, WireFleet } from './wire.ts'
 
 /** A Berth server, as one caller sees it. */
 export interface Berth {
@@ -21,6 +21,8 @@ export interface Berth {
   me(options?: Waiting): Promise<Me>
   /** Languages, versions, packages and limits. */
   runtimes(options?: Waiting): Promise<Runtimes>
+  /** For operators: what the berths of each cell run, against what is wanted. */
+  fleet(options?: Waiting): Promise<readonly WireFleet[]>
   /** For operators: compares what is meant to exist with what does; mends it with `apply`. @default apply false */
   reconcile(
     options?: Waiting & {
@@ -45,6 +47,15 @@ export const createBerth = (options: BerthOptions): Berth => {
     me: ({ signal } = {}) => transport.json({ method: 'GET', path: ['v1', 'me'], repeat: 'always', signal }),
     runtimes: ({ signal } = {}) =>
       transport.json({ method: 'GET', path: ['v1', 'runtimes'], repeat: 'always', signal }),
+    fleet: async ({ signal } = {}) => {
+      const { data } = await transport.json<Pick<Page<WireFleet>, 'data'>>({
+        method: 'GET',
+        path: ['v1', 'fleet'],
+        repeat: 'always',
+        signal,
+      })
+      return data
+    },
     reconcile: ({ apply = false, rebuild = false, deep = false, signal } = {}) =>
       transport.json({
         method: 'POST',

@@ -56,6 +56,42 @@ export interface WireKey {
   readonly revokedAt: string | null
 }
 
+interface WireImage {
+  readonly image: string
+  readonly version: number
+}
+
+/** What the berths of one cell run, against what is wanted; timestamps are ISO 8601. */
+export interface WireFleet {
+  readonly cell: string
+  /** Null where the runner comes with the server. */
+  readonly wanted: WireImage | null
+  /** On its way. */
+  readonly candidate: WireImage | null
+  readonly previous: WireImage | null
+  readonly fence: number
+  /** Why no rollout goes on. */
+  readonly held: string | null
+  readonly changedBy: string | null
+  readonly pins: readonly {
+    readonly berthId: string
+    readonly image: string
+    readonly reason: string
+    readonly until: string
+  }[]
+  /** Null until the first listing has ended. */
+  readonly listed: {
+    readonly at: string
+    readonly ageSeconds: number
+    readonly berths: number
+    readonly images: readonly { readonly image: string; readonly version: number | null; readonly berths: number }[]
+    /** The first hundred. */
+    readonly laggards: readonly { readonly berthId: string; readonly reason: string }[]
+    readonly laggardsTotal: number
+  } | null
+  readonly problem: string | null
+}
+
 export interface NewKey {
   readonly name: string
   /** @default 'service' */

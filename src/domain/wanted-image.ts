@@ -35,6 +35,8 @@ export const wantedImageSchema = z
     /** Why no rollout goes on: somebody paused it, or it halted. */
     held: z.string().min(1).max(500).optional(),
     pins: z.array(pinSchema).optional(),
+    /** Who changed it last, as AWS calls them. */
+    by: z.string().min(1).max(300).optional(),
   })
   .refine(({ version, fence }) => fence <= version, 'expected a fence not above the version: nothing could run')
 

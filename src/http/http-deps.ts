@@ -1,4 +1,6 @@
 import type { Dispatcher } from '../dispatcher/dispatcher.ts'
+import type { BerthId } from '../domain/ids.ts'
+import type { Wanted } from '../domain/wanted-image.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Events } from '../domain/ports/events.ts'
@@ -12,8 +14,24 @@ import type { Provisioner } from '../provisioner/provisioner.ts'
 import type { ProvisionOn } from './sign-up-policy.ts'
 import type { Limits } from './wire.ts'
 
+/** What is known of the fleet in one cell. */
+export interface FleetReport {
+  readonly cell: string
+  readonly wanted: Wanted | null
+  readonly listed: {
+    readonly at: Date
+    readonly ageSeconds: number
+    readonly berths: number
+    readonly images: readonly { readonly image: string; readonly version: number | null; readonly berths: number }[]
+    readonly laggards: readonly { readonly berthId: BerthId; readonly reason: string }[]
+    readonly laggardsTotal: number
+  } | null
+  readonly problem: string | null
+}
+
 /** What the API needs; `main/compose.ts` hands it in. */
 export interface HttpDeps {
+  readonly fleetWatch: { report(options: { signal: AbortSignal }): Promise<readonly FleetReport[]> }
   readonly dispatcher: Dispatcher
   readonly provisioner: Provisioner
   readonly files: TenantFiles

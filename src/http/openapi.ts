@@ -11,7 +11,7 @@ const tags: Readonly<Record<Operation['tag'], string>> = {
   'sign-up': "The identity provider's hook.",
   tenants: 'For operators: tenants and their berths.',
   keys: 'For operators: keys of services and operators.',
-  fleet: 'For operators: rows against resources.',
+  fleet: 'For operators: rows against resources, and what berths run against what is wanted.',
   server: 'Liveness, readiness, metrics.',
 }
 

@@ -1,6 +1,21 @@
+import type { FleetReport } from './http-deps.ts'
 import type { ServiceKey } from '../domain/ports/store.ts'
 import type { FileEntry } from '../domain/ports/tenant-files.ts'
 import type { Berth, Tenant } from '../domain/tenant.ts'
+
+/** Pins that have run out hold nothing any more. */
+export const viewFleet = ({ cell, wanted, listed, problem }: FleetReport, now: Date) => ({
+  cell,
+  wanted: wanted === null ? null : { image: wanted.image, version: wanted.version },
+  candidate: wanted?.candidate ?? null,
+  previous: wanted?.previous ?? null,
+  fence: wanted?.fence ?? 0,
+  held: wanted?.held ?? null,
+  changedBy: wanted?.by ?? null,
+  pins: (wanted?.pins ?? []).filter(({ until }) => new Date(until) > now),
+  listed: listed === null ? null : { ...listed, at: listed.at.toISOString() },
+  problem,
+})
 
 const iso = (date: Date | null): string | null => date?.toISOString() ?? null
 

@@ -165,6 +165,39 @@ export const hookAnswerWire = z
   })
   .meta({ id: 'IdentityHookAnswer' })
 
+const imageWire = z.object({ image: z.string(), version: z.int() })
+
+export const fleetWire = z
+  .object({
+    data: z.array(
+      z.object({
+        cell: z.string(),
+        wanted: imageWire
+          .nullable()
+          .meta({ description: 'New berths get it. Null where the runner comes with the server.' }),
+        candidate: imageWire.nullable().meta({ description: 'On its way: the first waves have it.' }),
+        previous: imageWire.nullable().meta({ description: 'What a rollback goes back to.' }),
+        fence: z.int().meta({ description: 'The oldest runner version that may execute a run.' }),
+        held: z.string().nullable().meta({ description: 'Why no rollout goes on.' }),
+        changedBy: z.string().nullable(),
+        pins: z.array(z.object({ berthId: berthIdSchema, image: z.string(), reason: z.string(), until: dateTime })),
+        listed: z
+          .object({
+            at: dateTime,
+            ageSeconds: z.int(),
+            berths: z.int(),
+            images: z.array(z.object({ image: z.string(), version: z.int().nullable(), berths: z.int() })),
+            laggards: z.array(z.object({ berthId: berthIdSchema, reason: z.string() })),
+            laggardsTotal: z.int(),
+          })
+          .nullable()
+          .meta({ description: 'What the berths run, from a listing of that age; null until the first has ended.' }),
+        problem: z.string().nullable().meta({ description: 'Why something is missing or old.' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Fleet', description: 'By cell: what the berths run against what is wanted.' })
+
 export const reconcileRequestWire = z
   .strictObject({
     apply: z.boolean().default(false),

@@ -11,6 +11,7 @@ import { createIdentityChain } from '../identity/identity-chain.ts'
 import { createOidcVerifier } from '../identity/oidc-verifier.ts'
 import { createServiceKeys } from '../identity/service-keys.ts'
 import { createProvisioner, type Provisioner } from '../provisioner/provisioner.ts'
+import { createFleetWatch } from '../rollout/fleet-watch.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Config } from './config.ts'
 import { createEventHub, type Subscriber } from './event-hub.ts'
@@ -74,6 +75,8 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
     ),
   )
 
+  const fleetWatch = createFleetWatch({ ...base, cells: backend.fleetCells })
+  metrics.watchFleet(fleetWatch.known)
   const streams = new AbortController()
   const app = createApp(
     {
@@ -85,6 +88,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       clock,
       events,
       metrics,
+      fleetWatch,
       stopping: streams.signal,
       backend: dispatch,
       identity: createIdentityChain([keys, createOidcVerifier({ issuers: config.oidcIssuers, clock })]),
@@ -92,7 +96,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
     },
     { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },
   )
-  const work = startWork([provisioner, dispatcher, ...backend.workers])
+  const work = startWork([provisioner, dispatcher, fleetWatch, ...backend.workers])
   resources.defer(work.stop)
   const { server, url } = await listen(app, config)
   resources.defer(() => closeServer(server, AbortSignal.abort()))

@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { BerthEvent } from '../domain/ports/events.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
+import type { CellFleetReport } from '../rollout/fleet-watch.ts'
+import { watchFleet } from './fleet-metrics.ts'
 import type { Subscriber } from './event-hub.ts'
 
 export interface Metrics {
@@ -9,6 +11,8 @@ export interface Metrics {
   text(): Promise<string>
   /** The number of berths is read when somebody asks. */
   watchBerths(berths: Pick<BerthStore, 'countByState'>, maxBerths: number): void
+  /** What is known of the fleet when somebody asks. */
+  watchFleet(known: () => readonly CellFleetReport[]): void
 }
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
@@ -42,6 +46,12 @@ const createInstruments = (registry: Registry) => {
       buckets: SECONDS,
       registers,
     }),
+    refusals: new Counter({
+      name: 'berth_run_refusals_total',
+      help: 'Runs that a runner refused before the code started; runner_outdated: it was behind the fence.',
+      labelNames: ['reason'],
+      registers,
+    }),
     events: new Counter({
       name: 'berth_events_total',
       help: 'Events by code.',
@@ -55,12 +65,13 @@ const createInstruments = (registry: Registry) => {
 export const createMetrics = (): Metrics => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const { runs, runSeconds, requests, requestSeconds, events } = createInstruments(registry)
+  const { runs, runSeconds, requests, requestSeconds, refusals, events } = createInstruments(registry)
   const counters: Readonly<Record<string, (detail: NonNullable<BerthEvent['detail']>) => void>> = {
     'run.finished': ({ status, language, failure, totalMs }) => {
       runs.inc({ status: String(status), language: String(language), failure: String(failure ?? '') })
       runSeconds.observe({ language: String(language) }, Number(totalMs ?? 0) / 1000)
     },
+    'run.refused': ({ reason }) => refusals.inc({ reason: String(reason) }),
     'http.answered': ({ operation, status, ms }) => {
       requests.inc({ operation: String(operation), status: String(status) })
       requestSeconds.observe({ operation: String(operation) }, Number(ms) / 1000)
@@ -74,6 +85,7 @@ export const createMetrics = (): Metrics => {
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    watchFleet: (known) => watchFleet(registry, known),
     watchBerths(berths, maxBerths) {
       new Gauge({
         name: 'berth_berths_cap',

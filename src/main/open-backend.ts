@@ -3,6 +3,7 @@ import { createRoutedBackend } from '../backends/routed-backend.ts'
 import { createLocalBackend } from '../backends/local/local-backend.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
+import type { FleetCell } from '../domain/ports/fleet-cell.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
 import type { PickCell, ProvisionerOptions } from '../provisioner/provisioner.ts'
@@ -25,6 +26,7 @@ export interface OpenedBackend extends Backend, AsyncDisposable {
   readonly pickCell: PickCell
   /** How the provisioner works with it, where its defaults do not fit. */
   readonly provisioning: Partial<ProvisionerOptions>
+  readonly fleetCells: readonly FleetCell[]
   /** What the backend does besides answering calls. */
   readonly workers: readonly Worker[]
 }
@@ -37,7 +39,8 @@ const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBacke
     cellOf: (berthId) => cellOf(deps, ['local'], berthId),
     backend: 'local',
   })
-  return { ...backend, berths, pickCell: async () => 'local', provisioning: {}, workers: [] }
+  const fleetCells = [{ cell: 'local', open: async () => ({ fleet: backend.fleet, wanted: null }) }]
+  return { ...backend, berths, fleetCells, pickCell: async () => 'local', provisioning: {}, workers: [] }
 }
 
 type Open = (config: Config, deps: BackendDeps) => Promise<OpenedBackend>

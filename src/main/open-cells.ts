@@ -5,6 +5,7 @@ import { createPacer } from '../aws/pacer.ts'
 import type { CellBackend } from '../backends/backend.ts'
 import { createCellBackend } from '../backends/cell-backend.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
+import type { FleetCell } from '../domain/ports/fleet-cell.ts'
 import { cellOf } from './cell-of.ts'
 import { type CellKindName, cellKinds } from './cell-kinds.ts'
 import { createCellPicker, type CellRoom } from './cell-picker.ts'
@@ -39,10 +40,19 @@ export const openCells = async (config: Config, backend: CellKindName, deps: Bac
     ...routed,
     pickCell: picker.pick,
     provisioning: kind.provisioning,
+    fleetCells: backends.map(fleetCellOf),
     workers: [picker, ...cells.map(({ worker }) => worker)],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
+
+const fleetCellOf = (backend: CellBackend): FleetCell => ({
+  cell: backend.cell,
+  open: async (options) => {
+    const { fleet, wantedImage = null } = await backend.open(options)
+    return { fleet, wanted: wantedImage }
+  },
+})
 
 const openAny = async (backends: readonly CellBackend[]): Promise<void> => {
   const { signal } = new AbortController()

@@ -109,6 +109,7 @@ describe('the documentation', () => {
       'deleteTenant',
       'getArtifact',
       'getFile',
+      'getFleet',
       'getHealth',
       'getMe',
       'getMetrics',

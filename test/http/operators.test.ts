@@ -227,6 +227,17 @@ describe('the rest of what operators and machines ask', () => {
     }
   })
 
+  test('GET /v1/fleet counts berths by image; on one machine nobody lags behind', async () => {
+    const { status, body } = await server.operator('GET', '/v1/fleet')
+
+    expect(status).toBe(200)
+    expect(body.data).toMatchObject([{ cell: 'local', wanted: null, fence: 0, held: null, problem: null }])
+    expect(body.data[0].listed).toMatchObject({ laggards: [], laggardsTotal: 0 })
+    expect(body.data[0].listed.images).toMatchObject([{ berths: body.data[0].listed.berths }])
+    expect(body.data[0].listed.berths).toBeGreaterThan(0)
+    expect((await server.operator('GET', '/metrics')).text).toMatch(/berth_fleet_berths\{cell="local",.*\} \d/)
+  })
+
   test('GET /metrics counts runs and requests, by words and never by ids', async () => {
     const { status, text, headers } = await server.operator('GET', '/metrics')
 

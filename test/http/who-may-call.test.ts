@@ -54,6 +54,7 @@ describe('who may call', () => {
     ['POST', '/v1/keys', { json: { name: 'x', project: 'demo' } }],
     ['GET', '/v1/keys'],
     ['DELETE', `/v1/keys/k${'a'.repeat(15)}`],
+    ['GET', '/v1/fleet'],
     ['POST', '/v1/reconcile', { json: {} }],
     ['GET', '/metrics'],
   ]

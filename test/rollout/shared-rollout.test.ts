@@ -40,5 +40,6 @@ test('a rollout brings the function that tenants share, and with it all of them;
   expect(restored).toEqual(new Set([site.image]))
   expect([good.code, good.answer.state, good.answer.updated], good.stderr).toEqual([0, 'done', 2])
   expect(await images()).toEqual(new Set([next]))
+  expect((await site.home.wantedImage.read({ signal }))?.by).toMatch(/^arn:aws:/)
   expect([reply.outcome.status, reply.runner.version]).toEqual(['succeeded', 3])
 }, 180_000)

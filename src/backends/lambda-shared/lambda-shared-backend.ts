@@ -5,6 +5,7 @@ import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
+import type { WantedReader } from '../../domain/ports/fleet-cell.ts'
 import type { Fences } from '../../domain/ports/fences.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { createMarkedBerths } from './marked-berths.ts'
@@ -29,6 +30,7 @@ export interface LambdaSharedBackend {
   readonly fleet: SharedFleet
   readonly files: TenantFiles
   readonly fences: Fences
+  readonly wantedImage: WantedReader
 }
 
 /** All tenants of the cell share one function and one role; Lambda keeps their environments apart. */
@@ -44,5 +46,6 @@ export const createLambdaSharedBackend = (
     fleet: createSharedFleet(cell, { clock }),
     files: createNoFiles(),
     fences: createWantedFence(wantedImage),
+    wantedImage,
   }
 }

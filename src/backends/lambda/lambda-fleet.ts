@@ -11,7 +11,7 @@ import { nameOf } from './names.ts'
 export interface LambdaFleetOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
   readonly ids: Pick<Ids, 'berthId'>
-  /** Who waits for a list or an update. @default rollout */
+  /** Who waits for an update; nobody does for a listing. @default rollout */
   readonly priority?: Priority
 }
 
@@ -19,7 +19,7 @@ export interface LambdaFleetOptions {
 export const createLambdaFleet = (cell: Cell, { clock, ids, priority = 'rollout' }: LambdaFleetOptions): Fleet => {
   const waiting = { count: 0 }
   return {
-    list: ({ signal }) => listMembers(cell, { priority, signal }),
+    list: ({ signal }) => listMembers(cell, { priority: 'rollout', signal }),
 
     update: (berthId, image, { signal }) => {
       const functionName = nameOf(cell.deployment, berthId)

@@ -5,7 +5,8 @@ import type { Operation } from '../operation.ts'
 import { parseInput } from '../parse-input.ts'
 import { readJson } from '../read-body.ts'
 import { sendJson } from '../send.ts'
-import { reconcileReportWire, reconcileRequestWire } from '../wire.ts'
+import { viewFleet } from '../views.ts'
+import { fleetWire, reconcileReportWire, reconcileRequestWire } from '../wire.ts'
 
 const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
 const READY_TIMEOUT_MS = 3000
@@ -23,6 +24,22 @@ const reconcile = ({ provisioner }: HttpDeps): Operation => ({
   async handle({ request, response, signal }) {
     const asked = parseInput(reconcileRequestWire, await readJson(request, BODY), { where: 'body' })
     sendJson(response, 200, await provisioner.reconcile({ ...asked, signal }))
+  },
+})
+
+const getFleet = ({ fleetWatch, clock }: HttpDeps): Operation => ({
+  method: 'get',
+  path: '/v1/fleet',
+  id: 'getFleet',
+  tag: 'fleet',
+  access: 'operator',
+  summary: 'What the berths run, who lags behind and why',
+  description:
+    'What is wanted is a few seconds old. What runs comes from a listing that is at most five minutes old when somebody asks all the time; the first answer after a long while shows the old one and has a new one made.',
+  answers: { 200: { description: 'By cell.', schema: fleetWire } },
+  async handle({ response, signal }) {
+    const cells = await fleetWatch.report({ signal })
+    sendJson(response, 200, { data: cells.map((cell) => viewFleet(cell, clock.now())) })
   },
 })
 
@@ -96,6 +113,7 @@ const withDeadline = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
 
 export const serverOperations = (deps: HttpDeps, version: string): readonly Operation[] => [
   reconcile(deps),
+  getFleet(deps),
   getMetrics(deps),
   getHealth(version),
   getReady(deps, version),

@@ -21,6 +21,7 @@ import { openStore } from '../../store/open-store.ts'
 import { createRandomIds } from '../random-ids.ts'
 import { createCellFleet } from './cell-fleet.ts'
 import type { Deployment } from './deployment.ts'
+import { signedWanted } from './signed-wanted.ts'
 import { createStoreActivity } from './store-activity.ts'
 
 export type RolloutOutcome = RolloutReport
@@ -67,7 +68,7 @@ export const openRollout = async (
   const { clock } = deployment
   const cell = await openCell({ ...deployment.cell, signal })
   const ids = createRandomIds(clock)
-  const wanted = createWantedImage(cell, clock)
+  const wanted = signedWanted(cell, createWantedImage(cell, clock))
   const runs = { clock, events, wanted: () => wanted.read({ signal }), maxConcurrency: PROBES_AT_ONCE }
   const { fleet, dispatch } = createCellFleet({
     own: { fleet: createLambdaFleet(cell, { clock, ids }), dispatch: createLambdaDispatch(cell, runs) },

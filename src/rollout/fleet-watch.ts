@@ -1,0 +1,123 @@
+import type { Clock } from '../domain/ports/clock.ts'
+import type { Events } from '../domain/ports/events.ts'
+import type { FleetCell } from '../domain/ports/fleet-cell.ts'
+import type { Wanted } from '../domain/wanted-image.ts'
+import { reasonOf } from './bring-berths.ts'
+import { countFleet, type FleetCount, type FleetListing, listFleet } from './fleet-listing.ts'
+import { wantedEvents } from './wanted-events.ts'
+
+export interface CellFleetReport {
+  readonly cell: string
+  /** Null where nothing is, or where the runner comes with the server. */
+  readonly wanted: Wanted | null
+  /** Null until the first listing has ended. */
+  readonly listed: (FleetCount & { readonly at: Date; readonly ageSeconds: number }) | null
+  /** Why something is missing or old. */
+  readonly problem: string | null
+}
+
+export interface FleetWatch {
+  /** Waits a few seconds for a listing that has never been, and for none that is old. */
+  report(options: { signal: AbortSignal }): Promise<readonly CellFleetReport[]>
+  /** What is known, at once; begins a listing where that is old. */
+  known(): readonly CellFleetReport[]
+  /** Tells what somebody does to the rollouts of a cell. */
+  start(signal: AbortSignal): Promise<void>
+}
+
+export interface FleetWatchOptions {
+  readonly cells: readonly FleetCell[]
+  readonly clock: Clock
+  readonly events: Events
+}
+
+/**
+ * A listing takes one request for 50 berths, of the 15 a second that all changes of a cell share. So one is made only when somebody asks, not
+ * more often than this, and answers tell its age.
+ */
+const LISTING_MS = 5 * 60_000
+const WAIT_MS = 5000
+const LOOK_MS = 15_000
+
+export const createFleetWatch = ({ cells, clock, events }: FleetWatchOptions): FleetWatch => {
+  const watched = cells.map((cell) => watchCell(cell, { clock, events }))
+  return {
+    report: async ({ signal }) => {
+      await Promise.all(watched.map((cell) => cell.refresh(signal)))
+      return watched.map((cell) => cell.report())
+    },
+    known: () => {
+      for (const cell of watched) cell.nudge()
+      return watched.map((cell) => cell.report())
+    },
+    start: async (signal) => {
+      while (!signal.aborted) {
+        await Promise.all(watched.map((cell) => cell.look(signal)))
+        await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+      }
+    },
+  }
+}
+
+const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, 'clock' | 'events'>) => {
+  let wanted: { readonly value: Wanted | null } | null = null
+  let listing: (FleetListing & { readonly atMs: number }) | null = null
+  let underWay: Promise<void> | null = null
+  let problem: string | null = null
+
+  const look = async (signal: AbortSignal): Promise<void> => {
+    try {
+      const { wanted: reader } = await cell.open({ signal })
+      const value = (await reader?.read({ signal })) ?? null
+      // What was done before this server looked for the first time is not told again.
+      const done = wanted === null ? [] : wantedEvents(wanted.value, value, cell.cell)
+      wanted = { value }
+      for (const event of done) events.emit(event)
+    } catch (error) {
+      problem = reasonOf(error)
+    }
+  }
+
+  const list = async (): Promise<void> => {
+    // Nobody's own: others wait for the same.
+    const { signal } = new AbortController()
+    try {
+      const { fleet } = await cell.open({ signal })
+      const atMs = clock.monotonicMs()
+      listing = { ...(await listFleet(fleet, clock.now(), { signal })), atMs }
+      problem = null
+    } catch (error) {
+      problem = reasonOf(error)
+    } finally {
+      underWay = null
+    }
+  }
+
+  const nudge = (): void => {
+    if (listing !== null && clock.monotonicMs() - listing.atMs < LISTING_MS) return
+    underWay ??= list()
+  }
+
+  return {
+    look,
+    nudge,
+    refresh: async (signal: AbortSignal): Promise<void> => {
+      nudge()
+      await look(signal)
+      if (listing === null && underWay !== null)
+        await Promise.race([underWay, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
+    },
+    report: (): CellFleetReport => {
+      const known = wanted?.value ?? null
+      const listed =
+        listing === null
+          ? null
+          : {
+              ...countFleet(listing, known, clock.now()),
+              at: listing.at,
+              ageSeconds: Math.round((clock.monotonicMs() - listing.atMs) / 1000),
+            }
+      return { cell: cell.cell, wanted: known, listed, problem }
+    },
+  }
+}

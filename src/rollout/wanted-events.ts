@@ -1,0 +1,62 @@
+import type { BerthEvent } from '../domain/ports/events.ts'
+import type { Pin, Wanted } from '../domain/wanted-image.ts'
+
+/**
+ * What somebody did to a cell's rollouts between two looks at what is wanted, for the audit log: a rollout begins anywhere, and ends with the
+ * process that made it, but all that lasts of it stands there.
+ */
+export const wantedEvents = (before: Wanted | null, after: Wanted | null, cell: string): readonly BerthEvent[] => {
+  if (after === null) return []
+  const made = [
+    ...imageChange(before, after),
+    ...holdChange(before, after),
+    ...fenceChange(before, after),
+    ...pinChanges(before?.pins ?? [], after.pins ?? []),
+  ]
+  const by = after.by ?? 'unknown'
+  return made.map(({ code, level = 'info', berthId, detail }) => ({
+    code,
+    level,
+    berthId,
+    detail: { cell, by, ...detail },
+  }))
+}
+
+type Change = Pick<BerthEvent, 'code' | 'berthId' | 'detail'> & Partial<Pick<BerthEvent, 'level'>>
+
+const imageChange = (before: Wanted | null, after: Wanted): readonly Change[] => {
+  const begun = after.candidate?.image !== before?.candidate?.image
+  if (after.candidate !== undefined && begun) return [change('fleet.rollout_started', after.candidate)]
+  const kept = after.image === before?.image
+  if (kept && !begun) return []
+  const offered = after.image === before?.candidate?.image
+  if (kept || (!offered && after.image === before?.previous?.image)) return [change('fleet.rolled_back', after)]
+  return [change('fleet.image_offered', after)]
+}
+
+const change = (code: string, { image, version }: { image: string; version: number }): Change => ({
+  code,
+  detail: { image, version },
+})
+
+const holdChange = (before: Wanted | null, { held }: Wanted): readonly Change[] => {
+  if (held === before?.held) return []
+  if (held === undefined) return [{ code: 'fleet.resumed' }]
+  return [{ code: 'fleet.held', level: 'warn', detail: { reason: held } }]
+}
+
+const fenceChange = (before: Wanted | null, { fence }: Wanted): readonly Change[] =>
+  fence === (before?.fence ?? 0) ? [] : [{ code: 'fleet.fenced', detail: { fence, before: before?.fence ?? 0 } }]
+
+const keyOf = (pin: Pin): string => JSON.stringify(pin)
+
+const pinChanges = (before: readonly Pin[], after: readonly Pin[]): readonly Change[] => {
+  const had = new Set(before.map(keyOf))
+  const pinned = new Set(after.map(({ berthId }) => berthId))
+  return [
+    ...after
+      .filter((pin) => !had.has(keyOf(pin)))
+      .map(({ berthId, reason, until }) => ({ code: 'fleet.pinned', berthId, detail: { reason, until } })),
+    ...before.filter(({ berthId }) => !pinned.has(berthId)).map(({ berthId }) => ({ code: 'fleet.unpinned', berthId })),
+  ]
+}

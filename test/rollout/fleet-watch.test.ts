@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import type { FleetMember } from '../../src/domain/ports/fleet.ts'
+import type { Wanted } from '../../src/domain/wanted-image.ts'
+import { LAGGARDS_TOLD } from '../../src/rollout/fleet-listing.ts'
+import { createFleetWatch } from '../../src/rollout/fleet-watch.ts'
+import { hold, pin, promote, propose, raiseFence, resume, rollBackTo, unpin } from '../../src/rollout/wanted-changes.ts'
+import { quiet } from '../contract/content.ts'
+import { createEventLog } from '../support/event-log.ts'
+import { createVirtualClock } from '../support/virtual-clock.ts'
+import { berthAt, v1, v2 } from './scripted-fleet.ts'
+
+const on = (image: string, from: number, count: number): readonly FleetMember[] =>
+  Array.from({ length: count }, (_, index) => ({ berthId: berthAt(from + index), image }))
+
+const openSite = (members: readonly FleetMember[], wanted: Wanted | null = { ...v1, fence: 0 }) => {
+  const clock = createVirtualClock()
+  const events = createEventLog()
+  const site = { members, wanted, listings: 0, away: false, clock, events }
+  const fleet = {
+    async *list() {
+      site.listings += 1
+      yield* site.members
+    },
+  }
+  const open = async () => {
+    if (site.away) throw new Error('the cell is away')
+    return { fleet, wanted: { read: async () => site.wanted } }
+  }
+  return { site, watch: createFleetWatch({ cells: [{ cell: 'home', open }], clock, events }) }
+}
+const signal = quiet()
+
+test('berths are counted by image against what is wanted now, and laggards have reasons', async () => {
+  const until = '2026-01-02T00:00:00Z'
+  const pins = [{ berthId: berthAt(5), image: v1.image, reason: 'their audit', until }]
+  const { watch } = openSite([...on(v2.image, 0, 3), ...on(v1.image, 3, 4)], { ...v1, fence: 1, candidate: v2, pins })
+
+  const [cell] = await watch.report({ signal })
+
+  expect(cell?.listed).toMatchObject({ berths: 7, laggardsTotal: 4, ageSeconds: 0 })
+  expect(cell?.listed?.images).toEqual([
+    { ...v1, berths: 4 },
+    { ...v2, berths: 3 },
+  ])
+  expect(cell?.listed?.laggards).toContainEqual({ berthId: berthAt(5), reason: `pinned until ${until}: their audit` })
+  expect(cell?.listed?.laggards).toContainEqual({ berthId: berthAt(3), reason: 'not brought there yet' })
+})
+
+test('however often it is asked, the fleet is listed once in five minutes; its age is told', async () => {
+  const { site, watch } = openSite(on(v1.image, 0, 10))
+  for (let asked = 0; asked < 50; asked += 1) await watch.report({ signal })
+  await site.clock.advance(299_000)
+  const [old] = await watch.report({ signal })
+  const before = site.listings
+  await site.clock.advance(2000)
+  await watch.report({ signal })
+
+  expect([before, site.listings, old?.listed?.ageSeconds]).toEqual([1, 2, 299])
+})
+
+test('of many laggards it tells the number and the first', async () => {
+  const { watch } = openSite(on(v2.image, 0, 50_000))
+
+  const [cell] = await watch.report({ signal })
+
+  expect(cell?.listed?.laggardsTotal).toBe(50_000)
+  expect(cell?.listed?.laggards).toHaveLength(LAGGARDS_TOLD)
+})
+
+test('a cell that is away is told as such, and what was known of it stays', async () => {
+  const { site, watch } = openSite(on(v1.image, 0, 2))
+  await watch.report({ signal })
+  site.away = true
+  await site.clock.advance(400_000)
+
+  const [cell] = await watch.report({ signal })
+
+  expect(cell).toMatchObject({ problem: 'the cell is away', listed: { berths: 2, ageSeconds: 400 } })
+})
+
+test('what somebody does to the rollouts is told once, with who did it', async () => {
+  const { site, watch } = openSite([], { ...v1, fence: 0, by: 'arn:ann' })
+  const ended = new AbortController()
+  const running = watch.start(ended.signal)
+  await site.clock.advance(20_000)
+  const one = { berthId: berthAt(1), image: v1.image, reason: 'audit', until: '2026-01-02T00:00:00Z' }
+  const steps: readonly ((present: Wanted) => Wanted)[] = [
+    (present) => propose(present, v2),
+    (present) => hold(present, 'lunch'),
+    resume,
+    (present) => promote(present, v2),
+    (present) => raiseFence(present, 1),
+    (present) => pin(present, one),
+    (present) => unpin(present, one.berthId),
+    rollBackTo,
+  ]
+  for (const step of steps) {
+    site.wanted = { ...step(site.wanted ?? { ...v1, fence: 0 }), by: 'arn:ben' }
+    await site.clock.advance(40_000)
+  }
+  ended.abort()
+  await running
+
+  expect(site.events.codes()).toEqual([
+    'fleet.rollout_started',
+    'fleet.held',
+    'fleet.resumed',
+    'fleet.image_offered',
+    'fleet.fenced',
+    'fleet.pinned',
+    'fleet.unpinned',
+    'fleet.rolled_back',
+  ])
+  expect(site.events.events.every(({ detail }) => detail?.['by'] === 'arn:ben' && detail['cell'] === 'home')).toBe(true)
+  expect(site.events.events[1]).toMatchObject({ level: 'warn', detail: { reason: 'lunch' } })
+  expect(site.events.events[5]?.berthId).toBe(berthAt(1))
+})
