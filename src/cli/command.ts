@@ -43,7 +43,7 @@ const tenantOptions = [
 /** Flags that may be given more than once. */
 const isMany = (flags: string): boolean => flags.endsWith('...>')
 
-export const addCommand = (parent: Command, spec: CommandSpec, onExit: (code: number) => void): void => {
+export const addCommand = (parent: Command, spec: CommandSpec, onExit: (code: number) => void): Command => {
   const command = parent.command(spec.usage).description(spec.description)
   const own = spec.options ?? []
   const connection = spec.caller === 'nobody' || spec.caller === 'aws' ? [] : connectionOptions
@@ -64,6 +64,7 @@ export const addCommand = (parent: Command, spec: CommandSpec, onExit: (code: nu
     const terminal = createTerminal({ json: flags['json'] === true })
     onExit(await runCommand(spec, { args: command.args, flags, terminal }))
   })
+  return command
 }
 
 const runCommand = async (

@@ -6,6 +6,7 @@ import { destroyCommand } from './commands/destroy.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { fleetCommand } from './commands/fleet.ts'
 import { filesCommands } from './commands/files.ts'
+import { initFirebaseCommand } from './commands/init-firebase.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommands } from './commands/keys.ts'
 import { reconcileCommand } from './commands/reconcile.ts'
@@ -28,6 +29,8 @@ export const createProgram = (onExit: (code: number) => void): Command => {
     .version(versionOf())
     .showHelpAfterError('(add --help for the options and examples)')
     .exitOverride()
+    // `init` and `init firebase` both have --region: what stands behind a name is that command's own.
+    .enablePositionalOptions()
     .addHelpText('after', `\nStart here:\n${examples}\n\n${exitCodeHelp}`)
   for (const spec of single) addCommand(program, spec, onExit)
   for (const { name, description, commands } of groups) {
@@ -35,6 +38,8 @@ export const createProgram = (onExit: (code: number) => void): Command => {
     for (const spec of commands) addCommand(group, spec, onExit)
   }
   for (const spec of last) addCommand(program, spec, onExit)
+  const init = addCommand(program, initCommand, onExit).enablePositionalOptions()
+  addCommand(init, initFirebaseCommand, onExit)
   return program
 }
 
