@@ -23,6 +23,8 @@ export interface Foundation {
   readonly securityGroupIds: readonly string[]
   /** True when functions stand in a VPC that leads nowhere; the self-test then insists on it. */
   readonly noEgress: boolean
+  /** Age at which S3 itself deletes what runs wrote; null where an older template made the foundation. */
+  readonly runRetentionDays?: number | null
 }
 
 /** How functions of berths are made; parameters of `templates/tenant.yaml`. */

@@ -83,6 +83,7 @@ const foundationSchema = z
     SubnetIds: commaList,
     SecurityGroupIds: commaList,
     NoEgress: z.enum(['true', 'false']).default('false'),
+    RunRetentionDays: z.coerce.number().nullable().default(null),
   })
   .transform((outputs): Foundation => ({
     bucket: outputs.BucketName,
@@ -93,4 +94,5 @@ const foundationSchema = z
     subnetIds: outputs.SubnetIds,
     securityGroupIds: outputs.SecurityGroupIds,
     noEgress: outputs.NoEgress === 'true',
+    runRetentionDays: outputs.RunRetentionDays,
   }))

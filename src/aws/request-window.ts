@@ -5,7 +5,7 @@ const SPAN_MS = 1000
 export interface RequestWindow {
   /** 0 when so many may leave now, else how long until they may. What costs more than the limit leaves alone. */
   waitMs(cost: number): number
-  add(cost: number): void
+  add(cost: number, atMs: number): void
 }
 
 /** No more than `most` requests in any one second, however late the timers were before. */
@@ -24,6 +24,6 @@ export const createRequestWindow = (clock: Pick<Clock, 'monotonicMs'>, most: num
       }
       return waitMs
     },
-    add: (cost) => void sent.push({ atMs: clock.monotonicMs(), cost }),
+    add: (cost, atMs) => void sent.push({ atMs, cost }),
   }
 }

@@ -10,6 +10,11 @@ const RECOVERY_PER_SECOND = 0.02
 /** Refusals of requests that were under way together are one piece of news. */
 const NEWS_MS = 1000
 const EPSILON = 1e-9
+/**
+ * A request counts from when it was due, if its timer was no later than this; or each late timer would delay all that come after it, for good.
+ * One more may leave in some second then. The network moves requests by as much.
+ */
+const LATE_MS = 60
 
 export interface TokenBucket {
   /** Takes the tokens and answers 0, or says after how many milliseconds they may be there. */
@@ -25,6 +30,7 @@ export const createTokenBucket = (clock: Pick<Clock, 'monotonicMs'>, rate: PoolR
   let countedMs = clock.monotonicMs()
   let refusedMs = -Infinity
   let awaited = false
+  let dueMs = -Infinity
   const window = rate.most === undefined ? null : createRequestWindow(clock, rate.most)
 
   const refill = (most: number): void => {
@@ -43,9 +49,13 @@ export const createTokenBucket = (clock: Pick<Clock, 'monotonicMs'>, rate: PoolR
       const shortMs = missing > EPSILON ? (missing / perSecond) * 1000 : 0
       const waitMs = Math.max(shortMs, window?.waitMs(cost) ?? 0)
       awaited = waitMs > 0
-      if (awaited) return Math.max(1, Math.ceil(waitMs))
+      if (awaited) {
+        dueMs = clock.monotonicMs() + waitMs
+        return Math.max(1, Math.ceil(waitMs))
+      }
       tokens -= cost
-      window?.add(cost)
+      const now = clock.monotonicMs()
+      window?.add(cost, Math.min(now, Math.max(dueMs, now - LATE_MS)))
       return 0
     },
     slowDown: () => {

@@ -88,13 +88,14 @@ describe('a pool', () => {
   test.each([
     ['are made up for', {}, { least: 0.95, most: 1 }],
     [
-      'cost a fourth of the pace where they are not (control)',
+      'cost a third of the pace where they are not (control)',
       { lambda: { perSecond: 14.9, burst: 1 } },
-      { least: 0, most: 0.75 },
+      { least: 0, most: 0.7 },
     ],
   ])('timers that fire late %s', async (_, rates, share) => {
     const time = createVirtualClock()
-    const late: VirtualClock = { ...time, sleep: (ms, signal) => time.sleep(ms + 30, signal) }
+    let turn = 0
+    const late: VirtualClock = { ...time, sleep: (ms, signal) => time.sleep(ms + 20 + 20 * (turn++ % 3), signal) }
     const { grants, ask } = createRecorder(late, rates)
     for (let index = 0; index < 1500; index += 1) void ask()
 
@@ -102,7 +103,9 @@ describe('a pool', () => {
 
     expect(grants.length / (LAMBDA_ALLOWS * 60)).toBeGreaterThan(share.least)
     expect(grants.length / (LAMBDA_ALLOWS * 60)).toBeLessThan(share.most)
-    expect(mostWithin(grants, 1000)).toBeLessThanOrEqual(LAMBDA_ALLOWS)
+    // One more at most than in a second of punctual timers.
+    expect(mostWithin(grants, 1000)).toBeLessThanOrEqual(LAMBDA_ALLOWS + 1)
+    expect(mostWithin(grants, 10_000)).toBeLessThanOrEqual(LAMBDA_ALLOWS * 10)
   })
 
   test('spreads requests evenly instead of letting a second’s worth go at once', async () => {
