@@ -16,7 +16,13 @@ export interface RunnerImage {
 
 /** What an image holds: the runner, perhaps as another version or for evaluators, or any handler, such as a broken one. */
 export type ImageContent =
-  | { readonly kind: 'runner'; readonly version?: number; readonly profile?: 'evaluator' }
+  | {
+      readonly kind: 'runner'
+      readonly version?: number
+      readonly profile?: 'evaluator'
+      /** Answers garbage to runs whose code contains it; with `version`. */
+      readonly failsOn?: string
+    }
   /** `source` is a Python module with `handler(event, context)`. */
   | { readonly kind: 'handler'; readonly source: string }
 
@@ -36,6 +42,14 @@ const OWN: RunnerImage = {
 
 /** The search path of every environment: Node as in the image, and the system. */
 export const IMAGE_PATH = `${join(ROOT, 'node_modules', 'node', 'bin')}:/usr/bin:/bin`
+
+const failingOn = (part: string): string => `
+from berth_runner.handler import handler as runner
+
+def handler(event, context):
+    fails = event.get("kind") == "run" and ${JSON.stringify(part)} in event["code"]
+    return ["garbage"] if fails else runner(event, context)
+`
 
 export const createImages = (): Images => {
   const byDigest = new Map<string, RunnerImage>()
@@ -63,7 +77,9 @@ export const createImages = (): Images => {
       preserveTimestamps: true,
     })
     await writeFile(join(folder, 'VERSION'), `${content.version}\n`, { mode: 0o644 })
-    return { ...OWN, folder, variables }
+    if (content.failsOn === undefined) return { ...OWN, folder, variables }
+    await writeFile(join(folder, 'failing.py'), failingOn(content.failsOn), { mode: 0o644 })
+    return { folder, handler: 'failing.handler', takesCommand: false, variables }
   }
 
   return {

@@ -185,6 +185,14 @@ test("the operator's key for a project is made once and readable by its owner on
   expect((await stat(join(site.folder, 'data/cli-keys'))).mode & 0o777).toBe(0o700)
 })
 
+test('fleet tells what the berths of the machine run', async () => {
+  const [plain, json] = [await site.berth(['fleet']), await site.berth(['fleet', '--json'])]
+
+  expect([plain.code, json.code], plain.stderr).toEqual([0, 0])
+  expect(plain.stdout).toMatch(/^cell local\n/)
+  expect(JSON.parse(json.stdout)).toMatchObject({ data: [{ cell: 'local', wanted: null, problem: null }] })
+})
+
 test('reconcile finds no gap where there is none', async () => {
   const { code, stdout } = await site.berth(['reconcile', '--json'])
 

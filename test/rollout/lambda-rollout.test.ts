@@ -7,12 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BAD_IMAGES } from '../../scripts/aws-local/bad-images.ts'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import type { Fleet } from '../../src/domain/ports/fleet.ts'
+import { createLambdaDispatch } from '../../src/backends/lambda/lambda-dispatch.ts'
 import { createLambdaFleet } from '../../src/backends/lambda/lambda-fleet.ts'
 import { createStackBerths } from '../../src/backends/lambda/stack-berths.ts'
 import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
 import { createRandomIds } from '../../src/main/random-ids.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
+import { createProbe } from '../../src/rollout/probe-runs.ts'
 import { runRollout } from '../../src/rollout/run-rollout.ts'
 import { raiseFence } from '../../src/rollout/wanted-changes.ts'
 import { berth, spawnBerth } from '../cli/berth-process.ts'
@@ -94,6 +96,79 @@ const interruptInUpdate = async (flags: readonly string[]): Promise<number | nul
   fault.release()
   return code
 }
+
+test('an image that passes self-tests and probes, and fails what tenants run, stops in the ring and is undone', async () => {
+  await using home = await openCellOn2('spoiled')
+  const cells = JSON.stringify([{ name: 'home', region: home.cell.region, deployment: 'spoiled' }])
+  await using server = await startServer({
+    BERTH_BACKEND: 'lambda',
+    BERTH_CELLS: cells,
+    BERTH_SPARES: '0',
+    BERTH_RATE_PER_MINUTE: '6000',
+    BERTH_PYTHON: '/nowhere/python',
+  })
+  const tenants = Array.from({ length: 5 }, (_, index) => `tenant-${index}`)
+  const runAll = async (): Promise<readonly string[]> => {
+    const json = { language: 'python', code: '"theirs"' }
+    const answers = await Promise.all(tenants.map((tenant) => server.as(tenant)('POST', '/v1/runs', { json })))
+    return answers.map(({ body }) => body.status)
+  }
+  const before = await runAll()
+  const activity = createStoreActivity(server.composed.store)
+  const recorded = async (): Promise<number> => {
+    const rows = await activity.runsSince(new Date(0), { signal: quiet() })
+    return rows.reduce((sum, { runs }) => sum + runs, 0)
+  }
+  const watchMs = 77_777
+  const seen: string[] = []
+  // Tenants go on while the ring is watched.
+  const watching = {
+    ...clock,
+    sleep: async (ms: number, signal: AbortSignal): Promise<void> => {
+      if (ms !== watchMs) return clock.sleep(ms, signal)
+      for (let again = 0; again < 4; again += 1) seen.push(...(await runAll()))
+      await expect.poll(recorded, { timeout: 30_000 }).toBe(before.length + seen.length)
+    },
+  }
+  const bad: ImageContent = { ...version3, failsOn: 'theirs' }
+  const target = { image: await home.image('spoiled', bad), version: 3 }
+  const wanted = () => home.wantedImage.read({ signal: quiet() })
+  const probing = createLambdaDispatch(home.cell, { clock, events: createEventLog(), wanted, maxConcurrency: 2 })
+  const touched = new Set<string>()
+  const fleet: Fleet = {
+    ...home.fleet,
+    update: async (berthId, image, options) => {
+      if (image === target.image) touched.add(berthId)
+      return home.fleet.update(berthId, image, options)
+    },
+  }
+  const deps = {
+    fleet,
+    wanted: home.wantedImage,
+    activity,
+    probe: createProbe(probing, ids),
+    clock: watching,
+    ids,
+    events: createEventLog(),
+  }
+  const small = { ringLeast: 2, leastRuns: 5, watchMs, creationMs: 0, selfTestMs: 120_000 }
+
+  const report = await runRollout(deps, {
+    target,
+    settings: { ...defaultRolloutSettings, ...small },
+    scope: { kind: 'all' },
+    onUnhealthy: 'roll_back',
+    dryRun: false,
+    signal: quiet(),
+  })
+
+  expect(report).toMatchObject({ state: 'rolled_back', failed: [] })
+  expect(report.reason).toBe('the platform failed 8 of 8 runs on the new image, and 0 of 12 on the old')
+  expect(touched.size).toBe(small.ringLeast)
+  expect(await home.images()).toEqual(tenants.map(() => home.first))
+  // Control: before and after it the same code succeeds.
+  expect(new Set([...before, ...(await runAll())])).toEqual(new Set(['succeeded']))
+}, 180_000)
 
 interface Seen {
   readonly startedMs: number
