@@ -8,6 +8,7 @@ import { quiet } from '../contract/content.ts'
 import { berth } from '../cli/berth-process.ts'
 import { type CellSite, openCellSite } from '../backends/lambda/cell-site.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
+import { createHastyClock } from '../../scripts/live-smoke/hasty-clock.ts'
 
 const secret = `whsec_${randomBytes(32).toString('base64')}`
 
@@ -20,14 +21,17 @@ beforeAll(async () => {
   const { image } = site
   await createWantedImage(site.cell, site.clock).write({ image, version: 1, fence: 0 }, { signal: quiet() })
   cells = JSON.stringify([{ name: 'home', region: site.cell.region, deployment: site.cell.deployment }])
-  server = await startServer({
-    BERTH_BACKEND: 'lambda',
-    BERTH_CELLS: cells,
-    BERTH_HOOK_SECRETS: secret,
-    BERTH_SPARES: '0',
-    // Nothing on this machine runs code.
-    BERTH_PYTHON: '/nowhere/python',
-  })
+  server = await startServer(
+    {
+      BERTH_BACKEND: 'lambda',
+      BERTH_CELLS: cells,
+      BERTH_HOOK_SECRETS: secret,
+      BERTH_SPARES: '0',
+      // Nothing on this machine runs code.
+      BERTH_PYTHON: '/nowhere/python',
+    },
+    { clock: createHastyClock() },
+  )
 })
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()

@@ -2,17 +2,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSharedSite, type SharedSite } from '../backends/lambda-shared/shared-site.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
+import { createHastyClock } from '../../scripts/live-smoke/hasty-clock.ts'
 
 let site: SharedSite
 let server: RunningServer
 beforeAll(async () => {
   site = await openSharedSite()
-  server = await startServer({
-    BERTH_BACKEND: 'lambda-shared',
-    BERTH_CELLS: JSON.stringify([{ name: 'home', region: site.cell.region, deployment: site.cell.deployment }]),
-    BERTH_SPARES: '0',
-    BERTH_PYTHON: '/nowhere/python',
-  })
+  server = await startServer(
+    {
+      BERTH_BACKEND: 'lambda-shared',
+      BERTH_CELLS: JSON.stringify([{ name: 'home', region: site.cell.region, deployment: site.cell.deployment }]),
+      BERTH_SPARES: '0',
+      BERTH_PYTHON: '/nowhere/python',
+    },
+    { clock: createHastyClock() },
+  )
 })
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
@@ -29,7 +33,7 @@ test('tenants of a shared function run code, are refused files, and are deleted 
   const id = String(me.body.tenant.id)
   await server.operator('DELETE', `/v1/tenants/${id}`)
   await expect
-    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status, { timeout: 30_000 })
+    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status, { timeout: 60_000 })
     .toBe(200)
 
   expect(run.body, JSON.stringify(server.events.slice(-10))).toMatchObject({ results: [{ text: '42' }] })

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHastyClock } from '../../scripts/live-smoke/hasty-clock.ts'
 import { createWantedImage } from '../../src/aws/wanted-image.ts'
 import { type CellSite, openCellSite } from '../backends/lambda/cell-site.ts'
 import { berth } from '../cli/berth-process.ts'
@@ -41,7 +42,7 @@ const loseDatabase = async (dataDir: string): Promise<void> => {
 
 const recorded = (server: RunningServer, count: number) =>
   expect
-    .poll(() => server.events.filter(({ code }) => code === 'berth.owner_recorded').length, { timeout: 30_000 })
+    .poll(() => server.events.filter(({ code }) => code === 'berth.owner_recorded').length, { timeout: 60_000 })
     .toBe(count)
 
 const reads = (server: RunningServer, name: string, file: string) =>
@@ -57,7 +58,7 @@ test.each(['local', 'lambda'] as const)(
     const env = { ...settings[backend](), BERTH_DATA_DIR: dataDir, BERTH_OPERATOR_KEY: operatorKey, BERTH_SPARES: '0' }
     const ids: Record<string, string> = {}
     {
-      await using server = await startServer(env)
+      await using server = await startServer(env, { clock: createHastyClock() })
       for (const name of ['alice', 'bob']) {
         const put = await server.as(name)('PUT', `/v1/files/${name}.txt`, { body: `of ${name}` })
         expect(put.status, put.text).toBeLessThan(300)
@@ -67,7 +68,7 @@ test.each(['local', 'lambda'] as const)(
     }
     await loseDatabase(dataDir)
 
-    await using server = await startServer(env)
+    await using server = await startServer(env, { clock: createHastyClock() })
     const cli = async (...args: readonly string[]) =>
       berth(['reconcile', ...args], {
         env: { BERTH_URL: server.url, BERTH_OPERATOR_KEY: operatorKey, BERTH_KEY: operatorKey },

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { BerthEvent } from '../../src/domain/ports/events.ts'
 import { compose, type Composed } from '../../src/main/compose.ts'
 import { parseConfig } from '../../src/main/config.ts'
@@ -56,7 +57,10 @@ const parseBody = (text: string): unknown => {
 }
 
 /** The whole server on a free port: real store, real services, real local backend, and a runner without libraries. */
-export const startServer = async (env: Readonly<Record<string, string>> = {}): Promise<RunningServer> => {
+export const startServer = async (
+  env: Readonly<Record<string, string>> = {},
+  { clock }: { readonly clock?: Clock } = {},
+): Promise<RunningServer> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-http-'))
   const events: BerthEvent[] = []
   const config = parseConfig({
@@ -70,7 +74,10 @@ export const startServer = async (env: Readonly<Record<string, string>> = {}): P
     BERTH_PYTHON: LIGHT_PYTHON.path,
     ...env,
   })
-  const composed = await compose(config, { subscribers: [(event) => events.push(event)] })
+  const composed = await compose(config, {
+    subscribers: [(event) => events.push(event)],
+    ...(clock !== undefined && { clock }),
+  })
   const send: RunningServer['fetch'] = (method, path, options = {}) =>
     fetch(`${composed.url}${path}`, {
       method,
