@@ -47,15 +47,13 @@ describe('berth rollout start at a terminal', { tags: ['terminal', 'aws-local'] 
 
     const picture = screenOf(interrupted.raw)
     expect(interrupted.code).toBe(130)
-    expect(picture.filter((line) => line.startsWith('rollout of version 3'))).toEqual([
-      'rollout of version 3: updating',
-    ])
+    expect(picture.filter((line) => line.startsWith('rollout'))).toEqual(['rollout of version 3: updating'])
     expect(picture).toContainEqual(expect.stringMatching(/^ring {6}█+░+ 2 of 3$/))
     expect(picture).toContainEqual(expect.stringMatching(/^fleet {5}2 on sha256:[0-9a-f]{12}… \(the new one\)$/))
-    expect(picture).toContainEqual(expect.stringMatching(/^rate {6}\d\.\d\/s of [\d.]+\/s, \d+ s left$/))
+    expect(picture).toContainEqual(expect.stringMatching(/^rate {6}\d+\.\d\/s of [\d.]+\/s/))
     expect(picture).toContain('nothing is half done: the same command goes on, berth rollout status shows the fleet')
-    // Control: without the movements of the cursor the same lines would stand there many times.
-    expect(interrupted.screen.split('rollout of version 3').length).toBeGreaterThan(3)
+    // Control: without the movements of the cursor more than one picture would stand there.
+    expect(interrupted.screen.match(/rollout(?: of version 3)?: /g)?.length).toBeGreaterThan(1)
     expect(done.code, done.screen).toBe(0)
     // The picture has gone, and the answer stands there alone.
     expect(screenOf(done.raw)[0]).toMatch(/^done: version 3, 1 updated of 3 berths$/)

@@ -35,7 +35,12 @@ const openSite = async (deployment: string, subject = SUBJECT) => {
   expect(made.code, made.stdout).toBe(0)
   const { outputs } = JSON.parse(made.stdout) as { outputs: Record<string, string> }
   const [github, job] = await Promise.all([startGitHub(subject), openJob()])
-  const asRole = (script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  const asRole = (
+    script: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    interruptAt?: string,
+  ) =>
     runScript(
       'image/as-role.ts',
       [
@@ -48,7 +53,7 @@ const openSite = async (deployment: string, subject = SUBJECT) => {
         join(scripts, script),
         ...args,
       ],
-      { env: { ...aws.env, ...nobody, ...github.env, ...job.env, ...env } },
+      { env: { ...aws.env, ...nobody, ...github.env, ...job.env, ...env }, ...(interruptAt && { interruptAt }) },
     )
   const push = (image: ReturnType<typeof localImage>) =>
     asRole(
@@ -137,12 +142,15 @@ test('a job of another environment gets no role, and one without the right to to
 test('the command gets the role alone: nothing with which it could ask for more', async () => {
   await using site = await openSite('alone')
   const { stdout, code } = await site.asRole('../test/scripts/image/print-environment.ts', [])
+  const canceled = await site.asRole('../test/scripts/image/print-environment.ts', ['--wait'], {}, '\n')
   const env = JSON.parse(stdout)
 
   expect(code).toBe(7)
   expect(env.AWS_SESSION_TOKEN).toBeTruthy()
   expect(env.AWS_ACCESS_KEY_ID).not.toBe(aws.credentials.accessKeyId)
   expect(Object.keys(env).filter((name) => name.startsWith('ACTIONS_ID_TOKEN'))).toEqual([])
+  // A canceled job interrupts it, and it is for the command to end.
+  expect(canceled.code, canceled.stderr).toBe(7)
 })
 
 const image = `123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:${'0'.repeat(64)}`

@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { runScript } from './image/run-script.ts'
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+
+test('a release is called as its package, or it is refused', async () => {
+  const right = await runScript('check-tag.ts', ['--tag', `v${version}`])
+  const wrong = await runScript('check-tag.ts', ['--tag', `v${version}-other`])
+
+  expect(right.code, right.stderr).toBe(0)
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining(`expected the tag v${version}`) })
+})
