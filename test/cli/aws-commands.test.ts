@@ -86,6 +86,25 @@ describe('berth init', () => {
     )
   })
 
+  test("makes S3 keep what runs wrote longer than the server does, and the doctor tells when it doesn't", async () => {
+    const BERTH_RUN_RETENTION_DAYS = '60'
+    const longer = await json(['init', ...place('longer'), '--yes'], { BERTH_RUN_RETENTION_DAYS })
+    const { BERTH_CELLS } = longer
+    const env = { BERTH_BACKEND: 'lambda', BERTH_CELLS }
+    const retention = async (days: string) => {
+      const { findings } = await json(['doctor'], { ...env, BERTH_RUN_RETENTION_DAYS: days })
+      return findings.find(({ name }: { name: string }) => name.endsWith('retention'))
+    }
+
+    expect(longer.outputs.RunRetentionDays).toBe('65')
+    expect(await retention('60')).toMatchObject({ state: 'ok', remedy: null })
+    expect(await retention('66')).toMatchObject({
+      state: 'limited',
+      detail: 'S3 deletes outputs of runs after 65 days, the server after 66',
+      remedy: expect.stringContaining('berth init'),
+    })
+  })
+
   test.each([
     [['--set', 'Nope=1'], 'expected parameters of the template, got Nope'],
     [['--set', 'Nope'], 'expected Name=value'],

@@ -117,6 +117,7 @@ test('the foundation gives what the server needs, and leaves out what is not the
     'RolloutRoleArn',
     'WantedImageParameter',
     'NoEgress',
+    'RunRetentionDays',
   ]
   const plain = foundationOf().outputs
   const full = foundationOf({ foundation: { Vpc: 'true', GitHubRepository: 'a/b' } }).outputs

@@ -6,6 +6,7 @@ import { type Finding, missing } from '../doctor/finding.ts'
 import { checkCgroups, checkDisk, checkPlatform } from '../doctor/machine.ts'
 import { checkNode, checkPython, checkSandbox } from '../doctor/programs.ts'
 import { checkPostgres, checkServer } from '../doctor/servers.ts'
+import { runRetentionDaysOf } from '../run-retention-days.ts'
 import { visible } from '../visible.ts'
 
 const packageRoot = join(import.meta.dirname, '../../..')
@@ -47,7 +48,8 @@ const checkCells = async (env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<
   const cells = cellsOf(env)
   if (cells.length === 0) return [missing('cells', 'BERTH_CELLS names none', 'Set it to what `berth init` printed.')]
   const { examineCell } = await import('../../main/deployment/examine-cell.ts')
-  return (await Promise.all(cells.map((cell) => examineCell(cell, signal)))).flat()
+  const runRetentionDays = runRetentionDaysOf(env)
+  return (await Promise.all(cells.map((cell) => examineCell(cell, { runRetentionDays, signal })))).flat()
 }
 
 const machineChecks = (env: NodeJS.ProcessEnv, signal: AbortSignal) => {

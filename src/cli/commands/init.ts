@@ -3,6 +3,7 @@ import type { FoundationPlan, PlannedChange } from '../../main/deployment/plan-f
 import { askYesNo } from '../ask.ts'
 import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
 import { placeOf, placeOptions } from '../place-flags.ts'
+import { runRetentionDaysOf } from '../run-retention-days.ts'
 import type { Terminal } from '../terminal.ts'
 import { visible } from '../visible.ts'
 
@@ -92,6 +93,14 @@ const settingsOf = (
     ? { BERTH_BACKEND: 'lambda-shared' }
     : { BERTH_BACKEND: 'lambda', BERTH_CELLS: JSON.stringify([cellEntry(context, place, outputs)]) }
 
+const MAX_RETENTION_DAYS = 3650
+
+/** The server deletes first; S3 makes up for what it could not. Left as it is where nothing says what the server has. */
+const retention = (env: NodeJS.ProcessEnv): Readonly<Record<string, string>> =>
+  env['BERTH_RUN_RETENTION_DAYS'] === undefined
+    ? {}
+    : { RunRetentionDays: String(Math.min(runRetentionDaysOf(env) + 5, MAX_RETENTION_DAYS)) }
+
 const parametersOf = ({ flags }: CommandContext): Readonly<Record<string, string>> => {
   const set = listFlag(flags, 'set').map((text) => {
     const at = text.indexOf('=')
@@ -101,6 +110,7 @@ const parametersOf = ({ flags }: CommandContext): Readonly<Record<string, string
   })
   const [github, email] = [textFlag(flags, 'github'), textFlag(flags, 'alarmEmail')]
   return {
+    ...(flags['shared'] !== true && retention(process.env)),
     ...(flags['vpc'] === true && { Vpc: 'true' }),
     ...(github !== undefined && { GitHubRepository: github }),
     ...(email !== undefined && { AlarmEmail: email }),

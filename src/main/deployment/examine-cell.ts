@@ -25,7 +25,10 @@ export interface CellFinding {
 const FEW_LEFT = 100
 
 /** What is there for berths in one cell, and for how many more. Changes nothing. */
-export const examineCell = async (setting: CellSetting, signal: AbortSignal): Promise<readonly CellFinding[]> => {
+export const examineCell = async (
+  setting: CellSetting,
+  { runRetentionDays, signal }: { readonly runRetentionDays: number; readonly signal: AbortSignal },
+): Promise<readonly CellFinding[]> => {
   using clients = createCellClients(setting)
   const clock = createSystemClock()
   const pacer = createPacer({ clock })
@@ -53,6 +56,7 @@ export const examineCell = async (setting: CellSetting, signal: AbortSignal): Pr
   return [
     who,
     found('foundation', { ...fine, detail: `bucket ${cell.foundation.bucket}, ${networkOf(cell)}` }),
+    found('retention', examineRetention(cell, runRetentionDays)),
     ...rest.flat().map(({ name, ...finding }) => found(name, finding)),
     found('pace', { ...fine, detail: pace }),
   ]
@@ -65,6 +69,17 @@ const networkOf = ({ foundation }: Cell): string =>
 
 const remedyOfFoundation = ({ region, deployment }: CellSetting): string =>
   `berth init --region ${region} --deployment ${deployment}`
+
+/** S3 must not delete what a run of which the server still tells has written. */
+const examineRetention = (
+  { foundation: { runRetentionDays: days = null } }: Cell,
+  serverDays: number,
+): Omit<CellFinding, 'name'> => {
+  const remedy = `BERTH_RUN_RETENTION_DAYS=${serverDays} berth init, which sets RunRetentionDays of the foundation`
+  if (days === null) return { state: 'limited', detail: "the foundation's template is older and does not tell", remedy }
+  const detail = `S3 deletes outputs of runs after ${days} days, the server after ${serverDays}`
+  return days < serverDays ? { state: 'limited', detail, remedy } : { ...fine, detail }
+}
 
 const examineImage = async (cell: Cell, signal: AbortSignal): Promise<readonly CellFinding[]> => {
   const name = 'wanted image'
