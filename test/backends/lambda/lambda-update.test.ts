@@ -158,6 +158,29 @@ test('a change that AWS throttles slows its pool down and is repeated', async ()
   expect(changes()).toHaveLength(2)
 })
 
+test('a rollout asks for each berth the less often the more berths it waits for', async () => {
+  const changed = new Set<string>()
+  site.endpoint.script = ({ method, url }, response) => {
+    const name = /functions\/([^/]+)/.exec(url)?.[1] ?? ''
+    if (method === 'PUT') changed.add(name)
+    const state = changed.has(name) ? { image: wanted } : {}
+    response.end(method === 'PUT' ? '{}' : JSON.stringify(functionOf(state)))
+  }
+  const naps: number[] = []
+  const all = Promise.withResolvers<void>()
+  const sleep = async (ms: number): Promise<void> => {
+    if (naps.push(ms) === 90) all.resolve()
+    await all.promise
+  }
+  const fleet = createLambdaFleet(site.cell, { clock: { monotonicMs: () => 0, sleep }, ids: site.ids })
+
+  await Promise.all(Array.from({ length: 90 }, () => fleet.update(site.ids.berthId(), wanted, { signal: quiet() })))
+
+  // Between half and three halves of half a second, and of the two seconds in which 90 polls are 45 a second.
+  expect(naps[0]).toBeLessThan(750)
+  expect(naps[89]).toBeGreaterThanOrEqual(1000)
+})
+
 test('waiting ends with the reason of its signal', async () => {
   const stop = new AbortController()
   const reason = new Error('enough')
