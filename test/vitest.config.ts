@@ -38,9 +38,9 @@ export default defineConfig({
     // One more than the two cores that CI has: with two, a third of the time went by in waiting for servers, stacks and polls.
     maxWorkers: 3,
     // How long a hung test is waited for. No test measures itself by these: a loaded machine takes its time.
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 120_000 } },
     reporters: ['default'],
   },
 })

@@ -6,12 +6,9 @@ import {
   CreateUserCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import { type AwsSite, errorOf, onAndOff, openSite, TRUST_LAMBDA, uniqueName } from './aws-site.ts'
-
-// Each environment loads the SDK or pandas anew, and the machine may be busy.
-vi.setConfig({ testTimeout: 90_000 })
 
 const BUCKET = 'tenants'
 const BERTHS = ['user1', 'user10', 'bob'] as const

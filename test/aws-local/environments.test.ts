@@ -1,11 +1,8 @@
 // @module-tag aws-local
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import { openSite, PATIENTLY } from './aws-site.ts'
 import { openMeetingPoint, WAITING_IMAGE } from './meeting-point.ts'
-
-// Each environment loads the SDK or pandas anew, and the machine may be busy.
-vi.setConfig({ testTimeout: 90_000 })
 
 const TELLS_KEY: ImageContent = {
   kind: 'handler',

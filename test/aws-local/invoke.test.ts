@@ -11,14 +11,12 @@ import {
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BAD_IMAGES } from '../../scripts/aws-local/bad-images.ts'
 import type { ImageContent } from '../../scripts/aws-local/images.ts'
 import { openMeetingPoint, WAITING_IMAGE } from './meeting-point.ts'
 import { runEvent } from './run-event.ts'
 
-// Each environment loads the SDK or pandas anew, and the machine may be busy.
-vi.setConfig({ testTimeout: 90_000 })
 import { type AwsSite, errorOf, openSite, PATIENTLY } from './aws-site.ts'
 
 let site: AwsSite

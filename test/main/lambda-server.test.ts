@@ -89,7 +89,7 @@ test('a user who signs up by the hook gets a function of their own, runs code wi
   const left = await server.operator('POST', '/v1/reconcile', { json: { apply: false } })
   expect(left.body.findings).toEqual([])
   expect(left.body.resources).toBe(left.body.rows)
-}, 120_000)
+})
 
 test('the server says what berths offer, and is ready, without a runner of its own', async () => {
   const bob = server.as('bob')
@@ -102,7 +102,7 @@ test('the server says what berths offer, and is ready, without a runner of its o
   expect(runtimes.body.capabilities).toMatchObject({ files: true })
   expect(runtimes.body.limits).toMatchObject({ maxTimeoutMs: 110_000, maxMemoryMiB: 768 })
   expect(runtimes.body.runner.version).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('commands for the cell see its berths: upgrade changes memory and keeps the image, destroy refuses', async () => {
   const carol = server.as('carol')
@@ -127,4 +127,4 @@ test('commands for the cell see its berths: upgrade changes memory and keeps the
   const { body } = await carol('GET', '/v1/me')
   const found = await readFunction(site.cell, body.berth.id, { priority: 'waiting', signal: quiet() })
   expect(found?.image).toBe(site.image)
-}, 120_000)
+})

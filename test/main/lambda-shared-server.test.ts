@@ -41,7 +41,7 @@ test('tenants of a shared function run code, are refused files, and are deleted 
   expect(written.body.code).toBe('unsupported')
   // Of the server, which also serves tenants that were moved to a function of their own.
   expect(runtimes.body.capabilities.files).toBe(true)
-}, 120_000)
+})
 
 test('a berth that another backend made is refused and not taken for one of this', async () => {
   const { store } = server.composed
@@ -54,4 +54,4 @@ test('a berth that another backend made is refused and not taken for one of this
   await expect.poll(retried, { timeout: 60_000 }).toBeDefined()
 
   expect(retried()?.detail?.['reason']).toContain('lives on backend local')
-}, 120_000)
+})

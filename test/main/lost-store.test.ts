@@ -93,5 +93,4 @@ test.each(['local', 'lambda'] as const)(
     }
     expect((await server.operator('POST', '/v1/reconcile', { json: { deep: true } })).body.findings).toEqual([])
   },
-  180_000,
 )

@@ -108,7 +108,7 @@ test('a pass proves what the stand-in can show and leaves nothing behind', async
   expect(code).toBe(0)
   expect(await left()).toEqual([])
   expect(await readdir(records)).toEqual([])
-}, 120_000)
+})
 
 test('a pass that breaks off takes away what it had made', async () => {
   const args = await imageArgs()
@@ -121,7 +121,7 @@ test('a pass that breaks off takes away what it had made', async () => {
   expect(code, stderr).toBe(69)
   expect(await left()).toEqual([])
   expect(await readdir(records)).toEqual([])
-}, 120_000)
+})
 
 test('a pass that is interrupted while berths are being tested takes them away as well', async () => {
   const args = await imageArgs()
@@ -139,7 +139,7 @@ test('a pass that is interrupted while berths are being tested takes them away a
   expect(code, stderr).toBe(69)
   expect(await left()).toEqual([])
   expect(await readdir(records)).toEqual([])
-}, 120_000)
+})
 
 test('--clean finishes with a deployment of which nothing was made', async () => {
   const record = { deployment: 'smoke-abcdefgh', region: aws.region, profile: null, startedAt: '2026-11-22T00:00:00Z' }
@@ -149,7 +149,7 @@ test('--clean finishes with a deployment of which nothing was made', async () =>
 
   expect(code, stderr).toBe(0)
   expect(await readdir(records)).toEqual([])
-}, 60_000)
+})
 
 test('every assumption has a step or a reason why there is none, and stands once', () => {
   const steps = ['steps.ts', '../live-smoke.ts'].map((name) =>

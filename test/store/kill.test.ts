@@ -79,7 +79,7 @@ const describeKills = (makeConfig: () => Promise<Config>): void => {
     expect(tenants).toBeGreaterThanOrEqual(all.length)
     expect(berths).toBe(tenants)
     // Five starts of a real process: slow where other tests keep the processors busy.
-  }, 120_000)
+  })
 
   test('the control: what is answered before the store has said so does get lost', async () => {
     const config = await makeConfig()

@@ -49,31 +49,25 @@ const move = async (tenantId: TenantId, to: string, deleteFiles = false) => {
   await destroyed
 }
 
-test(
-  'a tenant goes from a function of its own to the shared one and back, and runs code in each',
-  { timeout: 180_000 },
-  async () => {
-    const { tenant, berth } = await provisioner.ensureBerth(externalId('ada'), { signal })
-    await backend.files.put({ berthId: berth.id, area: 'files' }, 'a.csv', bodyOf('x'), { maxBytes: 9, signal })
-    expect((await run(['a.csv'])).results[0]?.json).toContain('a.csv')
+test('a tenant goes from a function of its own to the shared one and back, and runs code in each', async () => {
+  const { tenant, berth } = await provisioner.ensureBerth(externalId('ada'), { signal })
+  await backend.files.put({ berthId: berth.id, area: 'files' }, 'a.csv', bodyOf('x'), { maxBytes: 9, signal })
+  expect((await run(['a.csv'])).results[0]?.json).toContain('a.csv')
 
-    await expect(
-      provisioner.move(tenant.id, { to: 'lambda-shared', deleteFiles: false, signal }),
-    ).rejects.toMatchObject({
-      code: 'conflict',
-    })
-    await move(tenant.id, 'lambda-shared', true)
+  await expect(provisioner.move(tenant.id, { to: 'lambda-shared', deleteFiles: false, signal })).rejects.toMatchObject({
+    code: 'conflict',
+  })
+  await move(tenant.id, 'lambda-shared', true)
 
-    expect(await run()).toMatchObject({ status: 'succeeded' })
-    await expect(run(['a.csv'])).rejects.toMatchObject({ code: 'unsupported' })
-    // Stack, role, log group and prefix of the old berth are gone; what is left is a mark.
-    expect((await collect(site.berths.list({ signal }))).map(({ partial }) => partial)).toEqual([false])
-    expect(await collect(backend.berths.list({ signal }))).toHaveLength(1)
+  expect(await run()).toMatchObject({ status: 'succeeded' })
+  await expect(run(['a.csv'])).rejects.toMatchObject({ code: 'unsupported' })
+  // Stack, role, log group and prefix of the old berth are gone; what is left is a mark.
+  expect((await collect(site.berths.list({ signal }))).map(({ partial }) => partial)).toEqual([false])
+  expect(await collect(backend.berths.list({ signal }))).toHaveLength(1)
 
-    await move(tenant.id, 'lambda')
+  await move(tenant.id, 'lambda')
 
-    expect(await run()).toMatchObject({ status: 'succeeded' })
-    expect((await provisioner.ensureBerth(tenant.id, { signal })).berth.backend).toBe('lambda')
-    expect(await collect(site.berths.list({ signal }))).toEqual([])
-  },
-)
+  expect(await run()).toMatchObject({ status: 'succeeded' })
+  expect((await provisioner.ensureBerth(tenant.id, { signal })).berth.backend).toBe('lambda')
+  expect(await collect(site.berths.list({ signal }))).toEqual([])
+})

@@ -10,8 +10,6 @@ import { type AwsCell, openAwsCell, quickPoll } from '../../support/aws-cell.ts'
 import { type AwsLocal, startAwsLocal } from '../../support/aws-local.ts'
 import { openProvisioningSite } from '../../support/provisioning-site.ts'
 
-/** A server starts twice per test, on a machine that is busy with others. */
-const TIMEOUT_MS = 120_000
 const script = join(import.meta.dirname, '../../provisioner/doomed-server.ts')
 let aws: AwsLocal
 let home: AwsCell
@@ -52,7 +50,6 @@ describe('a server on AWS killed by SIGKILL', () => {
     async (round) => {
       expect(await violationsAfter(round)).toEqual([])
     },
-    TIMEOUT_MS,
   )
 
   // Held requests never reach AWS; those whose answer is lost have taken effect when the server dies.
@@ -62,13 +59,9 @@ describe('a server on AWS killed by SIGKILL', () => {
     { action: 'DeleteStack', kind: 'hold', index: 23 },
     { action: 'DeleteStack', kind: 'lose_answer', index: 24 },
     { action: 'ListObjectVersions', kind: 'hold', index: 25 },
-  ] as const)(
-    'while $action is under way ($kind) leaves the same',
-    async ({ action, kind, index }) => {
-      const { firstFired } = aws.control.fault({ kind, action })
+  ] as const)('while $action is under way ($kind) leaves the same', async ({ action, kind, index }) => {
+    const { firstFired } = aws.control.fault({ kind, action })
 
-      expect(await violationsAfter({ step: 'never', nth: 1, index, kill: firstFired })).toEqual([])
-    },
-    TIMEOUT_MS,
-  )
+    expect(await violationsAfter({ step: 'never', nth: 1, index, kill: firstFired })).toEqual([])
+  })
 })
