@@ -87,6 +87,22 @@ const describeSignUp = ({ create }: StoreHarness): void => {
     expect(tenants.entries).toHaveLength(15 - refused.length)
   })
 
+  test('the share of a project holds when its sign-ups race, and leaves the others theirs', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    const share = { maxBerths: 100, maxBerthsPerProject: 4 }
+    const of = (project: string, uid: string) =>
+      signUp(store, uid, { ...share, externalId: { ...externalId(uid), project } })
+
+    const flood = await Promise.allSettled(Array.from({ length: 12 }, (_, user) => of('flooded', `user${user}`)))
+    const other = await of('calm', 'ada')
+
+    expect(flood.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+    const refused = flood.filter((result) => result.status === 'rejected')
+    for (const { reason } of refused) expect(reason).toMatchObject(hasCode('berth_cap_reached'))
+    expect([other.outcome, await livingBerths(store)]).toEqual(['created', 5])
+  })
+
   test('a refused sign-up leaves nothing behind and passes when there is room', async () => {
     await using site = await create()
     await using store = await site.open()

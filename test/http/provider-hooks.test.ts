@@ -136,9 +136,9 @@ describe('the two doors of the hook', () => {
       BERTH_HOOK_GOOGLE: JSON.stringify({ audience, emails: [email], jwksUri: google.jwksUri }),
       ...more,
     })
-  const withToken = (uid: string, id = randomUUID(), bearerToken = token): Sent => ({
+  const withToken = (uid: string, id: string = randomUUID()): Sent => ({
     body: JSON.stringify(payload(uid)),
-    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${bearerToken}`, 'webhook-id': id },
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}`, 'webhook-id': id },
   })
   const path = '/v1/hooks/identity'
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { CryptoKey, JWTPayload } from 'jose'
+import type { CryptoKey } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createGoogleDoor, googleHookSchema } from '../../src/identity/google-door.ts'
 import { createSystemClock } from '../../src/main/system-clock.ts'
@@ -8,7 +8,17 @@ import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 const AUDIENCE = 'https://berth.example/v1/hooks/identity'
 const EMAIL = 'hook@demo.iam.gserviceaccount.com'
 const seconds = (): number => Math.floor(Date.now() / 1000)
+/** An undefined claim is left out of the token. */
+type Claims = Record<string, unknown>
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+const claims = (more: Claims = {}): Claims => ({
+  iss: 'https://accounts.google.com',
+  aud: AUDIENCE,
+  email: EMAIL,
+  email_verified: true,
+  ...more,
+})
 
 describe('a Google ID token at the hook', () => {
   let keys: TestIssuer
@@ -25,14 +35,7 @@ describe('a Google ID token at the hook', () => {
       clock: createSystemClock(),
       jwksCooldownMs: 0,
     })
-  const claims = (more: JWTPayload = {}): JWTPayload => ({
-    iss: 'https://accounts.google.com',
-    aud: AUDIENCE,
-    email: EMAIL,
-    email_verified: true,
-    ...more,
-  })
-  const sign = (more: JWTPayload = {}, header: { alg?: string; kid?: string } = {}, by = key) =>
+  const sign = (more: Claims = {}, header: { alg?: string; kid?: string } = {}, by = key) =>
     keys.sign(by, claims(more), { alg: 'RS256', kid: 'g1', ...header })
   const knock = (token: string, headers: Record<string, string> = {}, door = doorOf()) => {
     const sent: Record<string, string> = { authorization: `Bearer ${token}`, 'webhook-id': 'evt_1', ...headers }
@@ -43,7 +46,7 @@ describe('a Google ID token at the hook', () => {
     expect(await knock(await sign({ iss }))).toEqual({ eventId: 'evt_1' })
   })
 
-  test.each<[string, () => JWTPayload]>([
+  test.each<[string, () => Claims]>([
     ['another issuer', () => ({ iss: 'https://accounts.google.com.evil.example' })],
     ['another audience', () => ({ aud: 'https://berth.example/v1/hooks' })],
     ['the audience with a slash more', () => ({ aud: `${AUDIENCE}/` })],

@@ -102,6 +102,56 @@ describe('the configuration', () => {
     expect(refusalOf({ BERTH_HOOK_SECRETS: `${secret},whsec_` }).message).toContain('whsec_')
   })
 
+  const google = '{"audience":"https://b.example/v1/hooks/identity","emails":["a@p.iam.gserviceaccount.com"]}'
+
+  test.each<[string, Record<string, string>]>([
+    ['BERTH_HOOK_GOOGLE', { BERTH_HOOK_GOOGLE: google }],
+    ['BERTH_HOOK_GOOGLE', { BERTH_HOOK_AUTH: 'google' }],
+    ['BERTH_HOOK_GOOGLE', { BERTH_HOOK_AUTH: 'both', BERTH_HOOK_SECRETS: secret }],
+    ['BERTH_HOOK_SECRETS', { BERTH_HOOK_AUTH: 'both', BERTH_HOOK_GOOGLE: google }],
+    ['BERTH_HOOK_SECRETS', { BERTH_HOOK_AUTH: 'google', BERTH_HOOK_GOOGLE: google, BERTH_HOOK_SECRETS: secret }],
+  ])('opens no door of the hook that is not named: %s in %j', (variable, env) => {
+    expect(refusalOf(env).message).toMatch(new RegExp(`^${variable}: expected`))
+  })
+
+  test.each([
+    ['hmac', { BERTH_HOOK_SECRETS: secret }],
+    ['google', { BERTH_HOOK_GOOGLE: google }],
+    ['both', { BERTH_HOOK_SECRETS: secret, BERTH_HOOK_GOOGLE: google }],
+  ])('takes what belongs to the doors of %s', (auth, env) => {
+    expect(parseConfig({ BERTH_HOOK_AUTH: auth, ...env }).hookSecrets).toHaveLength(auth === 'google' ? 0 : 1)
+  })
+
+  const bearer = 'x'.repeat(32)
+  const source = { name: 'a', provider: 'supabase', project: 'p', secrets: [`v1,${secret}`] }
+
+  test('takes a secret of Supabase as Supabase writes it', () => {
+    expect(parseConfig({ BERTH_HOOK_SOURCES: JSON.stringify([source]) }).hookSources).toHaveLength(1)
+  })
+
+  test.each<[string, readonly object[]]>([
+    ['a provider that there is none of', [{ ...source, provider: 'workos' }]],
+    ['no proof', [{ ...source, secrets: undefined }]],
+    ['two proofs', [{ ...source, bearer: [bearer] }]],
+    ['a proof that the provider does not give', [{ ...source, provider: 'auth0' }]],
+    ['a short token', [{ ...source, secrets: undefined, bearer: ['short'] }]],
+    ['one name twice', [source, { ...source, project: 'q' }]],
+    ['one project twice, whose users would be taken for each other', [source, { ...source, name: 'b' }]],
+  ])('refuses sources of the hook with %s', (_name, sources) => {
+    const { message } = refusalOf({ BERTH_HOOK_SOURCES: JSON.stringify(sources) })
+
+    expect(message).toMatch(/^BERTH_HOOK_SOURCES: expected/)
+    expect(message).not.toContain(secret)
+  })
+
+  test('refuses a source in a project that two issuers share, as their ids could meet', () => {
+    const issuers = ['https://a', 'https://b'].map((issuer) => ({ project: 'p', issuer, audience: 'x' }))
+    const env = { BERTH_HOOK_SOURCES: JSON.stringify([source]), BERTH_OIDC_ISSUERS: JSON.stringify(issuers) }
+
+    expect(refusalOf(env).message).toContain('expected one issuer')
+    expect(parseConfig({ ...env, BERTH_OIDC_ISSUERS: JSON.stringify(issuers.slice(1)) }).hookSources).toHaveLength(1)
+  })
+
   test.each([
     ['not JSON', '{'],
     ['not a list', '{}'],
