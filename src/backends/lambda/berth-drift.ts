@@ -11,9 +11,10 @@ import type { Cell } from '../../aws/cell.ts'
 import { pacedCall, type PacedCall } from '../../aws/paced-call.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import { logGroupOf, nameOf } from './names.ts'
-import { NETWORK_POLICY, OWN_POLICY, ownPolicy } from './own-policy.ts'
+import { NETWORK_POLICY, OWN_POLICY, ownPolicy, ownTrust } from './own-policy.ts'
 import { REVOKED_POLICY, SUSPENDED_POLICY } from './role-policies.ts'
 import type { Asked } from './stack-reads.ts'
+import { berthTags } from './stack-template.ts'
 
 interface Look {
   readonly cell: Cell
@@ -27,7 +28,7 @@ interface Look {
  */
 export const driftOf = async (cell: Cell, berthId: BerthId, asked: Asked): Promise<readonly string[]> => {
   const look = { cell, berthId, asked }
-  const found = await Promise.all([functionDrift(look), retentionDrift(look), boundaryDrift(look), policyDrift(look)])
+  const found = await Promise.all([functionDrift(look), retentionDrift(look), roleDrift(look), policyDrift(look)])
   return found.flat()
 }
 
@@ -43,17 +44,23 @@ const differing = (pairs: readonly (readonly [what: string, is: unknown, wanted:
 const functionDrift = async (look: Look): Promise<readonly string[]> => {
   const { cell, berthId } = look
   const command = new GetFunctionCommand({ FunctionName: nameOf(cell.deployment, berthId) })
-  const { Configuration = {}, Concurrency } = await ask(
-    look,
-    { pool: 'getFunction', operation: 'GetFunction' },
-    (options) => cell.clients.lambda.send(command, options),
+  const {
+    Configuration = {},
+    Concurrency,
+    Tags = {},
+  } = await ask(look, { pool: 'getFunction', operation: 'GetFunction' }, (options) =>
+    cell.clients.lambda.send(command, options),
   )
-  const { functions } = cell
+  const { functions, foundation } = cell
+  const { SubnetIds, SecurityGroupIds } = Configuration.VpcConfig ?? {}
   const reserved = Concurrency?.ReservedConcurrentExecutions ?? null
   return differing([
     ['memory MiB', Configuration.MemorySize, functions.memoryMiB],
     ['time-out seconds', Configuration.Timeout, functions.timeoutSeconds],
     ['ephemeral storage MiB', Configuration.EphemeralStorage?.Size, functions.ephemeralStorageMiB],
+    ['subnets', listed(SubnetIds), listed(foundation.subnetIds)],
+    ['security groups', listed(SecurityGroupIds), listed(foundation.securityGroupIds)],
+    ...tagPairs(look, 'function', Tags),
     // 0 is a suspension's, which reconcile compares with the row.
     ...(reserved === 0 ? [] : ([['reserved concurrency', reserved, functions.reservedConcurrency]] as const)),
   ])
@@ -69,15 +76,30 @@ const retentionDrift = async (look: Look): Promise<readonly string[]> => {
   return differing([['log retention days', days, cell.functions.logRetentionDays]])
 }
 
-const boundaryDrift = async (look: Look): Promise<readonly string[]> => {
+const roleDrift = async (look: Look): Promise<readonly string[]> => {
   const { cell, berthId } = look
   const command = new GetRoleCommand({ RoleName: nameOf(cell.deployment, berthId) })
   const { Role } = await ask(look, { pool: 'iam', operation: 'GetRole' }, (options) =>
     cell.clients.iam.send(command, options),
   )
   const arn = Role?.PermissionsBoundary?.PermissionsBoundaryArn
-  return differing([['permissions boundary', arn, cell.foundation.boundaryArn]])
+  const tags = Object.fromEntries((Role?.Tags ?? []).map(({ Key = '', Value }) => [Key, Value]))
+  const trust = parseDocument(Role?.AssumeRolePolicyDocument ?? '')
+  return [
+    ...differing([['permissions boundary', arn, cell.foundation.boundaryArn], ...tagPairs(look, 'role', tags)]),
+    ...(isDeepStrictEqual(trust, ownTrust(cell, berthId))
+      ? []
+      : ['who may act as the role is not as the template has it']),
+  ]
 }
+
+/** The boundary reads the berth's tag from the role; rebuilding a store reads both. */
+const tagPairs = ({ cell, berthId }: Look, of: string, tags: Readonly<Record<string, string | undefined>>) =>
+  berthTags(cell.deployment, berthId).map(
+    ({ Key = '', Value }) => [`tag ${Key} of the ${of}`, tags[Key], Value] as const,
+  )
+
+const listed = (ids: readonly string[] = []): string => ids.toSorted().join()
 
 const policyDrift = async (look: Look): Promise<readonly string[]> => {
   const { cell, berthId } = look

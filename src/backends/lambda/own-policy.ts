@@ -1,22 +1,17 @@
 import type { Cell } from '../../aws/cell.ts'
 import type { BerthId } from '../../domain/ids.ts'
-import { logGroupOf, prefixOf } from './names.ts'
+import { logGroupOf, nameOf, prefixOf } from './names.ts'
 
 /** Name of the policy in `templates/tenant.yaml`, and of the one that functions in a VPC have besides. */
 export const OWN_POLICY = 'own-prefix-and-log-group'
 export const NETWORK_POLICY = 'network-interfaces'
 
+type Where = Pick<Cell, 'region' | 'deployment'> & {
+  readonly foundation: Pick<Cell['foundation'], 'bucket' | 'boundaryArn'>
+}
+
 /** What `templates/tenant.yaml` gives a berth's role; a test holds both together. */
-export const ownPolicy = (
-  {
-    region,
-    deployment,
-    foundation,
-  }: Pick<Cell, 'region' | 'deployment'> & {
-    readonly foundation: Pick<Cell['foundation'], 'bucket' | 'boundaryArn'>
-  },
-  berthId: BerthId,
-): unknown => {
+export const ownPolicy = ({ region, deployment, foundation }: Where, berthId: BerthId): unknown => {
   const [, partition = 'aws', , , account = ''] = foundation.boundaryArn.split(':')
   const bucket = `arn:${partition}:s3:::${foundation.bucket}`
   const own = `${bucket}/${prefixOf(berthId)}`
@@ -41,6 +36,26 @@ export const ownPolicy = (
         ['logs:CreateLogStream', 'logs:PutLogEvents'],
         `arn:${partition}:logs:${region}:${account}:log-group:${logGroupOf(deployment, berthId)}:*`,
       ),
+    ],
+  }
+}
+
+/** Who may act as a berth's role, as `templates/tenant.yaml` has it. */
+export const ownTrust = ({ region, deployment, foundation }: Where, berthId: BerthId): unknown => {
+  const [, partition = 'aws', , , account = ''] = foundation.boundaryArn.split(':')
+  const source = `arn:${partition}:lambda:${region}:${account}:function:${nameOf(deployment, berthId)}*`
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'lambda.amazonaws.com' },
+        Action: 'sts:AssumeRole',
+        Condition: {
+          StringEqualsIfExists: { 'aws:SourceAccount': account },
+          ArnLikeIfExists: { 'aws:SourceArn': source },
+        },
+      },
     ],
   }
 }

@@ -15,10 +15,13 @@ import {
   GetRolePolicyCommand,
   ListRolePoliciesCommand,
   PutRolePolicyCommand,
+  UntagRoleCommand,
+  UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam'
 import {
   GetFunctionCommand,
   PutFunctionConcurrencyCommand,
+  TagResourceCommand,
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
@@ -371,6 +374,14 @@ describe('drift', () => {
     await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 3 }))
     await logs.send(new PutRetentionPolicyCommand({ logGroupName: logGroupOf('berth', berthId), retentionInDays: 7 }))
     await iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName }))
+    await iam.send(new UntagRoleCommand({ RoleName, TagKeys: ['berth'] }))
+    const everybody = { Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole' }
+    const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [everybody] })
+    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }))
+    const { Configuration = {} } = await lambda.send(new GetFunctionCommand({ FunctionName }))
+    await lambda.send(
+      new TagResourceCommand({ Resource: Configuration.FunctionArn, Tags: { 'berth:deployment': 'other' } }),
+    )
     const wide = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] }
     for (const PolicyName of ['own-prefix-and-log-group', 'more'])
       await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: JSON.stringify(wide) }))
@@ -378,9 +389,12 @@ describe('drift', () => {
     expect(await drift()).toEqual([
       'memory MiB: 2048, wanted 1024',
       'time-out seconds: 7, wanted 120',
+      'tag berth:deployment of the function: other, wanted berth',
       'reserved concurrency: 3, wanted null',
       'log retention days: 7, wanted 30',
       `permissions boundary: undefined, wanted ${home.cell.foundation.boundaryArn}`,
+      `tag berth of the role: undefined, wanted ${berthId}`,
+      'who may act as the role is not as the template has it',
       'policy more is not the template’s',
       'policy own-prefix-and-log-group is not as the template has it',
     ])
