@@ -6,6 +6,7 @@ import { createWantedImage } from '../../aws/wanted-image.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { Wanted } from '../../domain/wanted-image.ts'
 import type { Deployment } from './deployment.ts'
+import { signedWanted } from './signed-wanted.ts'
 
 /** The version of the runner in this package: an image that was built from it has the same. */
 export const packagedRunnerVersion = (): number =>
@@ -53,7 +54,7 @@ export const setWantedImage = async (
 ): Promise<{ readonly before: Wanted | null; readonly wanted: Wanted }> => {
   const cell = await openCell({ ...deployment.cell, signal })
   await assertPushed(deployment, image, signal)
-  const wantedImage = createWantedImage(cell, deployment.clock)
+  const wantedImage = signedWanted(cell, createWantedImage(cell, deployment.clock))
   const before = await wantedImage.read({ signal })
   const change = (present: Wanted | null): Wanted => ({ fence: 0, ...present, image, version, candidate: undefined })
   const wanted = await wantedImage.change(change, { signal })
