@@ -51,8 +51,6 @@ export const createHookSignature = ({ secrets, toleranceSeconds = 300 }: HookSig
   }
 }
 
-export type HookSignature = ReturnType<typeof createHookSignature>
-
 const refused = (detail: string): BerthError => new BerthError('unauthenticated', `The hook was refused: ${detail}.`)
 
 const required = (header: SignedHook['header'], part: 'id' | 'timestamp' | 'signature'): string => {
