@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { bareEnvironment } from '../support/bare-environment.ts'
+import { FIREBASE } from './emulator-paths.ts'
+import { type HookPackage, PROJECT } from './hook-package.ts'
+
+export interface SignedIn {
+  readonly localId: string
+  readonly idToken: string
+}
+
+const services = ['auth', 'functions', 'eventarc', 'tasks', 'hub', 'logging'] as const
+
+/** Auth and functions emulators with the hook package deployed into them, on ports of their own. */
+export const startEmulators = async (hook: HookPackage) => {
+  const ports = await freePorts(services.length)
+  await configure(hook, ports)
+  const child = spawn(
+    process.execPath,
+    [FIREBASE, 'emulators:start', '--only', 'auth,functions', '--project', PROJECT],
+    {
+      cwd: hook.folder,
+      // A home of their own: they keep settings there. CI and the other keep them from asking the network.
+      env: { ...bareEnvironment(), HOME: hook.folder, CI: '1', METADATA_SERVER_DETECTION: 'none' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  const ended = once(child, 'close')
+  await ready(child)
+  const base = `http://127.0.0.1:${ports[0]}/identitytoolkit.googleapis.com`
+  const call = async <Answer>(path: string, json: unknown): Promise<Answer> => {
+    const response = await fetch(`${base}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer owner' },
+      body: JSON.stringify(json),
+    })
+    const body = await response.text()
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body}`)
+    return JSON.parse(body) as Answer
+  }
+  return {
+    /** As an app does it. */
+    account: (action: string, json: unknown): Promise<SignedIn> =>
+      callAsApp(`${base}/v1/accounts:${action}?key=any`, json),
+    /** As the project's owner does it. */
+    call,
+    deleteUser: (uid: string, tenant?: string) =>
+      call(`/v1/projects/${PROJECT}${tenant === undefined ? '' : `/tenants/${tenant}`}/accounts:delete`, {
+        localId: uid,
+      }),
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGINT')
+      await ended
+    },
+  }
+}
+
+export type Emulators = Awaited<ReturnType<typeof startEmulators>>
+
+const callAsApp = async (url: string, json: unknown): Promise<SignedIn> => {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...(json as object), returnSecureToken: true }),
+  })
+  const body = await response.text()
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${body}`)
+  const answer = JSON.parse(body) as SignedIn
+  return { ...answer, localId: answer.localId ?? uidOf(answer.idToken) }
+}
+
+export const claimsOf = (idToken: string): Record<string, unknown> =>
+  JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+
+const uidOf = (idToken: string): string => String(claimsOf(idToken)['sub'])
+
+const configure = async ({ folder }: HookPackage, ports: readonly number[]): Promise<void> => {
+  const path = join(folder, 'firebase.json')
+  const config = JSON.parse(await readFile(path, 'utf8')) as object
+  const own = services.map((name, at) => [name, { host: '127.0.0.1', port: ports[at] }] as const)
+  const emulators = { ...Object.fromEntries(own), ui: { enabled: false }, singleProjectMode: true }
+  await writeFile(path, JSON.stringify({ ...config, emulators }))
+}
+
+const ready = (child: ReturnType<typeof spawn>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (child.stdout === null || child.stderr === null) throw new Error('the emulators have no output')
+    const seen: string[] = []
+    child.stderr.on('data', (chunk: Buffer) => seen.push(chunk.toString()))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      seen.push(line)
+      if (line.includes('All emulators ready')) resolve()
+      if (line.includes('Failed to load function')) reject(new Error(seen.join('\n')))
+    })
+    child.once('close', () => reject(new Error(`the emulators ended before they were ready: ${seen.join('\n')}`)))
+  })
+
+const freePorts = async (count: number): Promise<readonly number[]> => {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  return Promise.all(
+    servers.map(async (server) => {
+      if (!server.listening) await once(server, 'listening')
+      const address = server.address()
+      if (address === null || typeof address === 'string') throw new Error('no port')
+      server.close()
+      await once(server, 'close')
+      return address.port
+    }),
+  )
+}

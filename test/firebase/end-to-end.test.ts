@@ -1,0 +1,206 @@
+// @module-tag firebase-emulators
+import { randomUUID } from 'node:crypto'
+import type { CryptoKey } from 'jose'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+import { type RunningServer, startServer } from '../support/running-server.ts'
+import { claimsOf, type Emulators, startEmulators } from './emulators.ts'
+import { type HookPackage, makeHookPackage, PROJECT } from './hook-package.ts'
+import { type HookRelay, startHookRelay } from './hook-relay.ts'
+
+let relay: HookRelay
+let hook: HookPackage
+let issuer: TestIssuer
+let signingKey: CryptoKey
+let server: RunningServer
+let emulators: Emulators
+
+beforeAll(async () => {
+  relay = await startHookRelay()
+  hook = await makeHookPackage(relay.url)
+  issuer = await startIssuer()
+  signingKey = await issuer.addKey('k1', { alg: 'RS256' })
+  const trusted = {
+    project: PROJECT,
+    issuer: `https://securetoken.google.com/${PROJECT}`,
+    audience: PROJECT,
+    jwksUri: issuer.jwksUri,
+    tenantClaim: 'firebase.tenant',
+  }
+  server = await startServer({
+    BERTH_HOOK_SECRETS: hook.secret,
+    BERTH_OIDC_ISSUERS: JSON.stringify([trusted]),
+  })
+  relay.leadTo(server.url)
+  emulators = await startEmulators(hook)
+  // Two programs of 200 MB start: half a minute on a quiet machine.
+}, 300_000)
+afterAll(async () => {
+  for (const part of [emulators, server, issuer, hook, relay]) await part?.[Symbol.asyncDispose]()
+})
+
+/** The audience of every custom token. */
+const CUSTOM_TOKENS = 'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit'
+const password = 'correct horse'
+const newEmail = (): string => `${randomUUID()}@example.com`
+const signUp = (more: object = {}) => emulators.account('signUp', { email: newEmail(), password, ...more })
+/** As an operator of the project makes a user; the test knows the uid before the event comes. */
+const createUser = async (): Promise<{ uid: string; email: string }> => {
+  const [uid, email] = [randomUUID(), newEmail()]
+  await emulators.call(`/v1/projects/${PROJECT}/accounts`, { localId: uid, email, password })
+  return { uid, email }
+}
+
+/** The emulator signs nothing. What it says about the user stays as it is; the signature is RS256, as Google's. */
+const signed = (idToken: string): Promise<string> =>
+  issuer.sign(signingKey, { ...claimsOf(idToken) }, { alg: 'RS256', kid: 'k1' })
+
+const as = async (idToken: string) => {
+  const key = await signed(idToken)
+  return {
+    run: () => server.call('POST', '/v1/runs', { key, json: { language: 'python', code: '6 * 7' } }),
+    tenantId: async (): Promise<string> => (await server.call('GET', '/v1/me', { key })).body.tenant.id,
+  }
+}
+
+const tenantsOf = async (uid: string, identityTenant = ''): Promise<readonly { id: string; state: string }[]> => {
+  const query = new URLSearchParams({ project: PROJECT, uid, identityTenant })
+  return (await server.operator('GET', `/v1/tenants?${query.toString()}`)).body.data
+}
+const receiptOf = async (id: string) => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status
+
+test('who signs up has a berth behind the hook, and their ID token runs code in it', async () => {
+  const { localId, idToken } = await signUp()
+  const arrival = await relay.arrival('user.created', localId)
+  const user = await as(idToken)
+  const run = await user.run()
+
+  expect(arrival).toMatchObject({ status: 202, answer: { outcome: 'created' } })
+  expect(run).toMatchObject({ status: 200, body: { status: 'succeeded' } })
+  expect(JSON.stringify(run.body.results)).toContain('42')
+  expect(await user.tenantId()).toBe(arrival.answer.tenantId)
+})
+
+test('who is deleted has nothing left, with a receipt, and their token runs nothing', async () => {
+  const { localId, idToken } = await signUp()
+  const { answer } = await relay.arrival('user.created', localId)
+  await emulators.deleteUser(localId)
+  const gone = await relay.arrival('user.deleted', localId)
+
+  expect(gone).toMatchObject({ status: 202, answer: { tenantId: answer.tenantId } })
+  await expect.poll(() => receiptOf(answer.tenantId ?? '')).toBe(200)
+  expect((await (await as(idToken)).run()).status).toBe(410)
+})
+
+test('an event that comes twice changes nothing', async () => {
+  const { localId } = await signUp()
+  const first = await relay.arrival('user.created', localId)
+
+  const second = await relay.again(first)
+
+  expect(second).toMatchObject({ status: 202, answer: { tenantId: first.answer.tenantId, outcome: 'existing' } })
+  expect(await tenantsOf(localId)).toHaveLength(1)
+})
+
+test('a deletion that overtakes the sign-up is not undone by it', async () => {
+  const uid = randomUUID()
+  relay.hold('user.created', uid)
+  await emulators.call(`/v1/projects/${PROJECT}/accounts`, { localId: uid, email: newEmail(), password })
+  await emulators.deleteUser(uid)
+  const gone = await relay.arrival('user.deleted', uid)
+  relay.letGo('user.created', uid)
+
+  const late = await relay.arrival('user.created', uid)
+
+  expect(gone.status).toBe(202)
+  expect(late).toMatchObject({ status: 202, answer: { outcome: 'tombstone' } })
+})
+
+test('who signs up while Berth is down gets their berth with their first run, and the late event finds it', async () => {
+  const uid = randomUUID()
+  relay.takeDown(uid)
+  const email = newEmail()
+  await emulators.call(`/v1/projects/${PROJECT}/accounts`, { localId: uid, email, password })
+  const failed = await relay.arrival('user.created', uid)
+  const before = await tenantsOf(uid)
+  relay.bringBack(uid)
+  const { idToken } = await emulators.account('signInWithPassword', { email, password })
+  const user = await as(idToken)
+
+  const run = await user.run()
+  const late = await relay.again(failed)
+
+  expect([failed.status, before]).toEqual([503, []])
+  expect(run.status).toBe(200)
+  expect(late).toMatchObject({ status: 202, answer: { tenantId: await user.tenantId(), outcome: 'existing' } })
+})
+
+test('the late event alone makes the berth as well', async () => {
+  const uid = randomUUID()
+  relay.takeDown(uid)
+  await emulators.call(`/v1/projects/${PROJECT}/accounts`, { localId: uid, email: newEmail(), password })
+  const failed = await relay.arrival('user.created', uid)
+  relay.bringBack(uid)
+
+  expect(await relay.again(failed)).toMatchObject({ status: 202, answer: { outcome: 'created' } })
+  expect(await tenantsOf(uid)).toHaveLength(1)
+})
+
+test('imported users fire no event; their first run makes the berth', async () => {
+  const [uid, email] = [randomUUID(), newEmail()]
+  const users = [{ localId: uid, email }]
+  await emulators.call(`/v1/projects/${PROJECT}/accounts:batchCreate`, { users })
+  // Whatever came after the import has arrived.
+  await relay.arrival('user.created', (await createUser()).uid)
+  const before = await tenantsOf(uid)
+  await emulators.call(`/v1/projects/${PROJECT}/accounts:update`, { localId: uid, password })
+  const { idToken } = await emulators.account('signInWithPassword', { email, password })
+
+  const run = await (await as(idToken)).run()
+
+  expect([relay.arrivals(uid), before]).toEqual([[], []])
+  expect(run.status).toBe(200)
+})
+
+const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+test('a custom token makes a user who can run', async () => {
+  const uid = `custom/${randomUUID()}`
+  const token = `${part({ alg: 'none', typ: 'JWT' })}.${part({ aud: CUSTOM_TOKENS, uid })}.`
+  const { idToken } = await emulators.account('signInWithCustomToken', { token })
+
+  const run = await (await as(idToken)).run()
+
+  expect(run.status).toBe(200)
+  expect(await tenantsOf(uid)).toHaveLength(1)
+})
+
+test('an anonymous user has no berth by the hook; linked to an address it is the same user with one berth', async () => {
+  const anonymous = await emulators.account('signUp', {})
+  await relay.arrival('user.created', (await createUser()).uid)
+  const before = await tenantsOf(anonymous.localId)
+  const linked = await emulators.account('update', { idToken: anonymous.idToken, email: newEmail(), password })
+  const runs = [await (await as(linked.idToken)).run(), await (await as(linked.idToken)).run()]
+
+  expect([relay.arrivals(anonymous.localId), before]).toEqual([[], []])
+  expect(linked.localId).toBe(anonymous.localId)
+  expect(runs.map(({ status }) => status)).toEqual([200, 200])
+  expect(await tenantsOf(anonymous.localId)).toHaveLength(1)
+})
+
+test('a user of an Identity Platform tenant has a berth of that tenant', async () => {
+  const { name } = await emulators.call<{ name: string }>(`/v2/projects/${PROJECT}/tenants`, {
+    displayName: 'school',
+    allowPasswordSignup: true,
+  })
+  const tenantId = name.split('/').at(-1) ?? ''
+  const { localId, idToken } = await signUp({ tenantId })
+  const arrival = await relay.arrival('user.created', localId)
+  const user = await as(idToken)
+
+  expect(arrival).toMatchObject({ status: 202, identityTenant: tenantId, answer: { outcome: 'created' } })
+  expect((await user.run()).status).toBe(200)
+  expect(await user.tenantId()).toBe(arrival.answer.tenantId)
+  expect(await tenantsOf(localId)).toEqual([])
+  expect(await tenantsOf(localId, tenantId)).toHaveLength(1)
+})
