@@ -7,8 +7,6 @@ import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Store } from '../domain/ports/store.ts'
 import { createApp } from '../http/app.ts'
 import type { Limits } from '../http/wire.ts'
-import { createIdentityChain } from '../identity/identity-chain.ts'
-import { createOidcVerifier } from '../identity/oidc-verifier.ts'
 import { createServiceKeys } from '../identity/service-keys.ts'
 import { createProvisioner, type Provisioner } from '../provisioner/provisioner.ts'
 import { createFleetWatch } from '../rollout/fleet-watch.ts'
@@ -17,10 +15,11 @@ import type { Config } from './config.ts'
 import { createEventHub, type Subscriber } from './event-hub.ts'
 import { closeServer, listen } from './listen.ts'
 import { createLogging } from './logging.ts'
-import { openHooks } from './open-hooks.ts'
 import { makeDataFolder } from './make-folder.ts'
 import { createMetrics } from './metrics.ts'
 import { openBackend, type OpenedBackend, type Worker } from './open-backend.ts'
+import { openHooks } from './open-hooks.ts'
+import { openIdentity } from './open-identity.ts'
 import { ensureOperatorKey } from './operator-key.ts'
 import { createRandomIds } from './random-ids.ts'
 import { createSystemClock } from './system-clock.ts'
@@ -91,7 +90,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       fleetWatch,
       stopping: streams.signal,
       backend: dispatch,
-      identity: createIdentityChain([keys, createOidcVerifier({ issuers: config.oidcIssuers, clock })]),
+      identity: openIdentity(config, keys, clock),
       ...openHooks(config, clock),
     },
     { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },

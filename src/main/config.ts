@@ -42,6 +42,7 @@ const toConfig = (env: Environment) => ({
   hookGoogle: env.BERTH_HOOK_GOOGLE,
   hookSources: env.BERTH_HOOK_SOURCES,
   oidcIssuers: env.BERTH_OIDC_ISSUERS,
+  firebase: env.BERTH_FIREBASE,
   maxFileBytes: env.BERTH_MAX_FILE_BYTES,
   maxTenantBytes: env.BERTH_MAX_TENANT_BYTES,
   spares: env.BERTH_SPARES,
@@ -142,8 +143,24 @@ const contradictions = (env: Environment): readonly Problem[] => {
     ...atMost('BERTH_MAX_FILE_BYTES', 'BERTH_MAX_TENANT_BYTES'),
     ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
     ...hookContradictions(env),
+    ...firebaseContradictions(env),
     ...cellContradictions(env),
   ]
+}
+
+/** Two doors to the ids of one project: the wider one would let in what the allow-list keeps out. */
+const firebaseContradictions = ({ BERTH_FIREBASE: firebase, ...env }: Environment): readonly Problem[] => {
+  if (firebase === null) return []
+  const issuer = `https://securetoken.google.com/${firebase.project}`
+  const doors = {
+    BERTH_OIDC_ISSUERS: env.BERTH_OIDC_ISSUERS.some(
+      (other) => other.project === firebase.project || other.issuer === issuer,
+    ),
+    BERTH_HOOK_SOURCES: env.BERTH_HOOK_SOURCES.some(({ project }) => project === firebase.project),
+  }
+  return Object.entries(doors)
+    .filter(([, taken]) => taken)
+    .map(([variable]) => ({ variable, detail: 'expected no entry for the project of BERTH_FIREBASE, got one' }))
 }
 
 const cellContradictions = (env: Environment): readonly Problem[] => {

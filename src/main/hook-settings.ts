@@ -4,7 +4,7 @@ import { hookSourceSchema, type HookSourceSetting } from '../identity/hook-sourc
 import { parseHookSecret } from '../identity/hook-signature.ts'
 import { oneOf, parsedText } from './setting.ts'
 
-const parseJsonAs =
+export const parseJsonAs =
   <T extends z.ZodType>(schema: T, shape: string) =>
   (json: string): { value: z.output<T> } | string => {
     let value: unknown
