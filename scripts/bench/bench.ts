@@ -1,11 +1,12 @@
 /**
  * Measures Berth on this machine. Every figure that compares is a ratio of medians, its variants taken in turn.
- * `--only local,api,lambda,rollout` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
+ * `--only local,api,lambda,rollout,identity` measures those parts alone; `--json` prints one JSON object on stdout. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
 import { makeBerthSubject } from './berth-subject.ts'
 import { type Figures, merge } from './figures.ts'
+import { measureIdentity } from './identity.ts'
 import { measureLambda } from './lambda.ts'
 import { measureLatency } from './local-latency.ts'
 import { measureLoad } from './local-load.ts'
@@ -22,6 +23,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figures[]>>> = {
   api: measureApi,
   lambda: measureLambda,
   rollout: measureRollout,
+  identity: measureIdentity,
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } })

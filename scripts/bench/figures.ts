@@ -25,6 +25,7 @@ export const goals: Readonly<Record<string, { readonly most?: number; readonly l
   'rollout.5500.vs_limit': { most: 1.05 },
   'rollout.rejected_share': { most: 0.01 },
   'rollout.50000.memory_vs_5500': { most: 1.5 },
+  'identity.verify.share_of_run': { most: 0.05 },
 }
 
 const round = (value: number): number => Number(value.toPrecision(4))
