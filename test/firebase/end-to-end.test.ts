@@ -14,30 +14,31 @@ let issuer: TestIssuer
 let signingKey: CryptoKey
 let server: RunningServer
 let emulators: Emulators
+let tenant: string
 
 beforeAll(async () => {
   relay = await startHookRelay()
   hook = await makeHookPackage(relay.url)
   issuer = await startIssuer()
   signingKey = await issuer.addKey('k1', { alg: 'RS256' })
-  const trusted = {
-    project: PROJECT,
-    issuer: `https://securetoken.google.com/${PROJECT}`,
-    audience: PROJECT,
-    jwksUri: issuer.jwksUri,
-    tenantClaim: 'firebase.tenant',
-  }
+  // Two programs of 200 MB start: half a minute on a quiet machine.
+  emulators = await startEmulators(hook)
+  tenant = await newTenant()
   server = await startServer({
     BERTH_HOOK_SECRETS: hook.secret,
-    BERTH_OIDC_ISSUERS: JSON.stringify([trusted]),
+    BERTH_FIREBASE: JSON.stringify({ project: PROJECT, tenants: [tenant], jwksUri: issuer.jwksUri }),
   })
   relay.leadTo(server.url)
-  emulators = await startEmulators(hook)
-  // Two programs of 200 MB start: half a minute on a quiet machine.
 }, 300_000)
 afterAll(async () => {
   for (const part of [emulators, server, issuer, hook, relay]) await part?.[Symbol.asyncDispose]()
 })
+
+const newTenant = async (): Promise<string> => {
+  const path = `/v2/projects/${PROJECT}/tenants`
+  const { name } = await emulators.call<{ name: string }>(path, { displayName: 'school', allowPasswordSignup: true })
+  return name.split('/').at(-1) ?? ''
+}
 
 /** The audience of every custom token. */
 const CUSTOM_TOKENS = 'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit'
@@ -189,18 +190,13 @@ test('an anonymous user has no berth by the hook; linked to an address it is the
 })
 
 test('a user of an Identity Platform tenant has a berth of that tenant', async () => {
-  const { name } = await emulators.call<{ name: string }>(`/v2/projects/${PROJECT}/tenants`, {
-    displayName: 'school',
-    allowPasswordSignup: true,
-  })
-  const tenantId = name.split('/').at(-1) ?? ''
-  const { localId, idToken } = await signUp({ tenantId })
+  const { localId, idToken } = await signUp({ tenantId: tenant })
   const arrival = await relay.arrival('user.created', localId)
   const user = await as(idToken)
 
-  expect(arrival).toMatchObject({ status: 202, identityTenant: tenantId, answer: { outcome: 'created' } })
+  expect(arrival).toMatchObject({ status: 202, identityTenant: tenant, answer: { outcome: 'created' } })
   expect((await user.run()).status).toBe(200)
   expect(await user.tenantId()).toBe(arrival.answer.tenantId)
   expect(await tenantsOf(localId)).toEqual([])
-  expect(await tenantsOf(localId, tenantId)).toHaveLength(1)
+  expect(await tenantsOf(localId, tenant)).toHaveLength(1)
 })
