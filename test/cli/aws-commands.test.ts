@@ -154,18 +154,33 @@ describe('berth init', () => {
   })
 })
 
+const sharedIn = ({ findings }: Awaited<ReturnType<typeof json>>) =>
+  findings.find(({ name }: { name: string }) => name.endsWith('shared function'))
+
 describe('berth init --shared', () => {
   test('needs an image, deploys the shared function on it, and goes with the deployment', async () => {
     const { outputs } = await foundation('shared')
     const early = await json(['init', ...place('shared'), '--shared', '--yes'])
     const image = await aws.image('v4', undefined, String(outputs.RepositoryUri).split('/').slice(1).join('/'))
-    await json(['init', ...place('shared'), '--yes', '--image', image, '--image-version', '4'])
+    const { BERTH_CELLS } = await json(['init', ...place('shared'), '--yes', '--image', image, '--image-version', '4'])
     const shared = await json(['init', ...place('shared'), '--shared', '--yes', '--set', 'MemoryMiB=256'])
+    const doctor = await json(['doctor'], { BERTH_BACKEND: 'lambda-shared', BERTH_CELLS })
     const gone = await json(['destroy', ...place('shared'), '--yes'])
 
     expect(early).toMatchObject({ code: 78, error: { detail: expect.stringContaining('no image is wanted yet') } })
     expect(shared).toMatchObject({ code: 0, kind: 'create', applied: true, BERTH_BACKEND: 'lambda-shared' })
+    expect(sharedIn(doctor)).toMatchObject({ state: 'ok', detail: `active, on ${image}` })
     expect(gone).toMatchObject({ code: 0, removed: true })
+  })
+
+  test('is missed by the doctor where berths need it, and there alone', async () => {
+    const { BERTH_CELLS } = await foundation('unshared')
+
+    const needed = await json(['doctor'], { BERTH_BACKEND: 'lambda-shared', BERTH_CELLS })
+    const other = await json(['doctor'], { BERTH_BACKEND: 'lambda', BERTH_CELLS })
+
+    expect(sharedIn(needed)).toMatchObject({ state: 'missing', remedy: expect.stringContaining('berth init --shared') })
+    expect(sharedIn(other)).toBeUndefined()
   })
 })
 

@@ -49,7 +49,8 @@ const checkCells = async (env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<
   if (cells.length === 0) return [missing('cells', 'BERTH_CELLS names none', 'Set it to what `berth init` printed.')]
   const { examineCell } = await import('../../main/deployment/examine-cell.ts')
   const runRetentionDays = runRetentionDaysOf(env)
-  return (await Promise.all(cells.map((cell) => examineCell(cell, { runRetentionDays, signal })))).flat()
+  const options = { runRetentionDays, needsShared: env['BERTH_BACKEND'] === 'lambda-shared', signal }
+  return (await Promise.all(cells.map((cell) => examineCell(cell, options)))).flat()
 }
 
 const machineChecks = (env: NodeJS.ProcessEnv, signal: AbortSignal) => {

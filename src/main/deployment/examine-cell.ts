@@ -13,6 +13,7 @@ import { livingStatuses } from '../../backends/lambda/stack-status.ts'
 import { isBerthError } from '../../domain/errors.ts'
 import type { CellSetting } from '../cell-setting.ts'
 import { createSystemClock } from '../system-clock.ts'
+import { examineShared } from './examine-shared.ts'
 
 export interface CellFinding {
   readonly name: string
@@ -24,10 +25,17 @@ export interface CellFinding {
 /** Fewer sign-ups than this left, and it is time to ask for more: AWS may take days to raise a quota. */
 const FEW_LEFT = 100
 
+export interface ExamineOptions {
+  readonly runRetentionDays: number
+  /** Whether new berths are in the shared function. */
+  readonly needsShared: boolean
+  readonly signal: AbortSignal
+}
+
 /** What is there for berths in one cell, and for how many more. Changes nothing. */
 export const examineCell = async (
   setting: CellSetting,
-  { runRetentionDays, signal }: { readonly runRetentionDays: number; readonly signal: AbortSignal },
+  { runRetentionDays, needsShared, signal }: ExamineOptions,
 ): Promise<readonly CellFinding[]> => {
   using clients = createCellClients(setting)
   const clock = createSystemClock()
@@ -51,7 +59,11 @@ export const examineCell = async (
   if ('error' in opened)
     return [who, found('foundation', { state: 'missing', detail: opened.error, remedy: remedyOfFoundation(setting) })]
   const cell = opened.value
-  const rest = await Promise.all([examineImage(cell, signal), examineQuotas(cell, setting, signal)])
+  const rest = await Promise.all([
+    examineImage(cell, signal),
+    examineSharedFunction(cell, { isNeeded: needsShared, signal }),
+    examineQuotas(cell, setting, signal),
+  ])
   const pace = `at most ${awsRates.lambda.perSecond} requests/s to Lambda's control plane, of the 15 that AWS allows`
   return [
     who,
@@ -89,6 +101,17 @@ const examineImage = async (cell: Cell, signal: AbortSignal): Promise<readonly C
   if (read.value === null) return [{ name, state: 'missing', detail: 'none is set', remedy }]
   const { image, version, fence } = read.value
   return [{ name, ...fine, detail: `version ${version}, fence ${fence}, ${image}` }]
+}
+
+const examineSharedFunction = async (
+  cell: Cell,
+  options: { readonly isNeeded: boolean; readonly signal: AbortSignal },
+): Promise<readonly CellFinding[]> => {
+  const name = 'shared function'
+  const read = await tryTo('AWS', () => examineShared(cell, options))
+  if ('error' in read)
+    return [{ name, state: 'missing', detail: read.error, remedy: 'Give the role the right that is named.' }]
+  return read.value === null ? [] : [{ name, ...read.value }]
 }
 
 const examineQuotas = async (
