@@ -3,7 +3,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createInstantAws } from '../../../scripts/bench/instant-aws.ts'
-import { createPacer, type Pacer, type RequestPool } from '../../../src/aws/pacer.ts'
+import { createPacerLog } from '../../../scripts/bench/pacer-log.ts'
+import { createPacer } from '../../../src/aws/pacer.ts'
 import { awsRates } from '../../../src/aws/pacer-rates.ts'
 import { createStackBerths, stackWork } from '../../../src/backends/lambda/stack-berths.ts'
 import type { Berths } from '../../../src/domain/ports/berths.ts'
@@ -18,11 +19,6 @@ const SIGN_UPS = 1000
 const SCALE = 16
 /** Of sums of fractions, in tokens. */
 const ROUNDING = 1e-6
-
-interface Grant {
-  readonly atMs: number
-  readonly cost: number
-}
 
 let aws: Server
 let variables: Disposable
@@ -44,7 +40,7 @@ const stillWithinTurn = (clock: Clock): Clock => {
 }
 
 const clock = stillWithinTurn(createScaledClock(SCALE))
-const grants = new Map<RequestPool, Grant[]>()
+const log = createPacerLog(createPacer({ clock }), clock)
 
 // Stacks are whole at once here: what is held is Berth's pace, through the real SDK and the real pacer.
 beforeAll(async () => {
@@ -53,7 +49,7 @@ beforeAll(async () => {
   const { port } = aws.address() as AddressInfo
   const [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY] = ['test', 'test']
   variables = setVariables({ AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })
-  home = await connectAwsCell({ region: 'eu-west-1', clock, pacer: recording(createPacer({ clock }), clock) })
+  home = await connectAwsCell({ region: 'eu-west-1', clock, pacer: log.pacer })
 })
 afterAll(() => {
   home?.clients[Symbol.dispose]()
@@ -62,33 +58,7 @@ afterAll(() => {
   variables?.[Symbol.dispose]()
 })
 
-const recording = (pacer: Pacer, { monotonicMs }: Clock): Pacer => ({
-  take: async (pool, options) => {
-    await pacer.take(pool, options)
-    const { cost = 1 } = options
-    const made = grants.get(pool) ?? []
-    made.push({ atMs: monotonicMs(), cost })
-    grants.set(pool, made)
-  },
-  rejected: (pool) => pacer.rejected(pool),
-})
-
 const countOf = (site: ProvisioningSite, code: string) => site.log.codes().filter((told) => told === code).length
-
-/** By how much the pool was above its budget at worst, over spans from a tenth of a second to a minute. */
-const excessOf = (pool: RequestPool): number => {
-  const { perSecond, burst } = awsRates[pool]
-  const made = grants.get(pool) ?? []
-  let excess = -Infinity
-  for (const spanMs of [100, 1000, 10_000, 60_000])
-    for (let first = 0, last = 0, sum = 0; last < made.length; last += 1) {
-      sum += made[last]?.cost ?? 0
-      for (; (made[last]?.atMs ?? 0) - (made[first]?.atMs ?? 0) > spanMs; first += 1) sum -= made[first]?.cost ?? 0
-      const most = Math.max(...made.slice(first, last + 1).map(({ cost }) => cost))
-      excess = Math.max(excess, sum - Math.max(burst, most) - (perSecond * spanMs) / 1000)
-    }
-  return excess
-}
 
 test('a thousand sign-ups in one go end with a thousand berths, and no pool is ever above its budget', async () => {
   const stacks = createStackBerths({ ...home, clock })
@@ -105,6 +75,7 @@ test('a thousand sign-ups in one go end with a thousand berths, and no pool is e
 
   expect(await site.store.berths.countByState()).toMatchObject({ ready: SIGN_UPS, provisioning: 0, failed: 0 })
   expect(countOf(site, 'berth.failed')).toBe(0)
-  for (const pool of ['lambda', 'stackChanges', 'stackReads', 'getFunction'] as const)
-    expect(excessOf(pool), pool).toBeLessThanOrEqual(ROUNDING)
+  expect(log.excess()).toBeLessThanOrEqual(ROUNDING)
+  // It was these that were counted, and at the pace of 4 a second they can't have been over sooner.
+  expect(log.spanMs('stackChanges')).toBeGreaterThan(((SIGN_UPS - 2) / awsRates.stackChanges.perSecond) * 1000)
 }, 600_000)
