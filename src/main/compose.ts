@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Express } from 'express'
 import { createDispatcher, type Dispatcher } from '../dispatcher/dispatcher.ts'
@@ -75,7 +76,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   )
 
   const fleetWatch = createFleetWatch({ ...base, cells: backend.fleetCells })
-  metrics.watchFleet(fleetWatch.known)
+  metrics.watchFleet(() => fleetWatch.known())
   const streams = new AbortController()
   const app = createApp(
     {
@@ -101,8 +102,25 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   resources.defer(() => closeServer(server, AbortSignal.abort()))
   const owned = resources.move()
 
-  const stop = async (): Promise<void> => {
-    const giveUpAt = clock.monotonicMs() + config.shutdownMs
+  const stop = stopping({ clock, shutdownMs: config.shutdownMs, server, work, streams, owned })
+  events.emit({ code: 'server.listening', level: 'info', detail: { url } })
+  return { url, app, store, dispatch, dispatcher, provisioner, stop, [Symbol.asyncDispose]: stop }
+}
+
+interface Stoppable {
+  readonly clock: Clock
+  readonly shutdownMs: number
+  readonly server: Server
+  readonly work: { stop(): Promise<void> }
+  /** Ends answers that would go on for as long as anybody listens. */
+  readonly streams: AbortController
+  readonly owned: AsyncDisposableStack
+}
+
+const stopping =
+  ({ clock, shutdownMs, server, work, streams, owned }: Stoppable) =>
+  async (): Promise<void> => {
+    const giveUpAt = clock.monotonicMs() + shutdownMs
     const cut = new AbortController()
     const closed = closeServer(server, cut.signal)
     await work.stop()
@@ -113,9 +131,6 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
     await closed
     await owned.disposeAsync()
   }
-  events.emit({ code: 'server.listening', level: 'info', detail: { url } })
-  return { url, app, store, dispatch, dispatcher, provisioner, stop, [Symbol.asyncDispose]: stop }
-}
 
 /** Background work of the services; `stop` resolves when all of it has ended. */
 const startWork = (workers: readonly Worker[]) => {
