@@ -157,7 +157,8 @@ export const createInvokeFunction = (client: LambdaClient, room: ByteRoom): Invo
     const answer = await send(call)
     const { statusCode, headers, body } = answer
     const ended = endOf(body)
-    const release = await room.take(Number(headers['content-length'] ?? MAX_REPLY_BYTES), call.signal)
+    const told = Number(headers['content-length'] ?? MAX_REPLY_BYTES)
+    const release = await room.take(Math.min(told, MAX_REPLY_BYTES), call.signal)
     try {
       const payload = await collect(body, ended)
       if (statusCode >= 300) {

@@ -82,3 +82,33 @@ test('a connection that breaks while its reply waits for room is an error of tha
 
   expect(await failure).toMatchObject({ code: 'ECONNRESET' })
 })
+
+test.each([
+  { when: 'while its reply comes', taken: 0 },
+  { when: 'while its reply waits for room', taken: 1 },
+])('an invoke that nobody waits for any more lets its connection go $when', async ({ taken }) => {
+  const closed = Promise.withResolvers<void>()
+  site.endpoint.script = (_, response) => {
+    response.on('close', () => closed.resolve())
+    response.writeHead(200, { 'content-length': '1000' }).write('{')
+  }
+  const room = createByteRoom(1)
+  const release = await room.take(taken, quiet())
+  const headersAreThere = Promise.withResolvers<void>()
+  const take: typeof room.take = (bytes, signal) => {
+    setImmediate(headersAreThere.resolve)
+    return room.take(bytes, signal)
+  }
+  const gone = new AbortController()
+  const invoke = createInvokeFunction(site.cell.clients.invoke, { take })
+  const failure = invoke({ ...call(), signal: gone.signal }, () => null).catch((error: unknown) => error)
+  await headersAreThere.promise
+
+  gone.abort()
+
+  expect(await failure).toBeInstanceOf(Error)
+  await closed.promise
+  release()
+  // All room is there again.
+  expect(await room.take(1, quiet())).toBeTypeOf('function')
+})
