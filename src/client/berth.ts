@@ -6,7 +6,7 @@ import { createRunCode, type RunCode } from './run-code.ts'
 import { createRuns, type Runs, type Waiting } from './runs.ts'
 import { createTenants, type Tenants } from './tenants.ts'
 import { createTransport } from './transport.ts'
-import type { Me, Page, Reconciliation, Runtimes, WireFleet } from './wire.ts'
+import type { Me, Page, Reconciliation, Runtimes, WireFleet, WireRollout } from './wire.ts'
 
 /** A Berth server, as one caller sees it. */
 export interface Berth {
@@ -23,6 +23,10 @@ export interface Berth {
   runtimes(options?: Waiting): Promise<Runtimes>
   /** For operators: what the berths of each cell run, against what is wanted. */
   fleet(options?: Waiting): Promise<readonly WireFleet[]>
+  /** For operators of a server on one machine: takes the runner that is installed there now into use. @default dryRun false; fence unchanged */
+  rollout(
+    options?: Waiting & { readonly dryRun?: boolean | undefined; readonly fence?: number | undefined },
+  ): Promise<WireRollout>
   /** For operators: compares what is meant to exist with what does; mends it with `apply`. @default apply false */
   reconcile(
     options?: Waiting & {
@@ -56,6 +60,15 @@ export const createBerth = (options: BerthOptions): Berth => {
       })
       return data
     },
+    rollout: ({ dryRun = false, fence, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: ['v1', 'fleet', 'rollouts'],
+        json: { dryRun, fence: fence ?? null },
+        repeat: 'always',
+        timeoutMs: null,
+        signal,
+      }),
     reconcile: ({ apply = false, rebuild = false, deep = false, signal } = {}) =>
       transport.json({
         method: 'POST',

@@ -64,7 +64,7 @@ interface WireImage {
 /** What the berths of one cell run, against what is wanted; timestamps are ISO 8601. */
 export interface WireFleet {
   readonly cell: string
-  /** Null where the runner comes with the server. */
+  /** Null before the first image. */
   readonly wanted: WireImage | null
   /** On its way. */
   readonly candidate: WireImage | null
@@ -90,6 +90,21 @@ export interface WireFleet {
     readonly laggardsTotal: number
   } | null
   readonly problem: string | null
+}
+
+/** How a rollout on the server's own machine ended. */
+export interface WireRollout {
+  readonly state: 'planned' | 'done' | 'some_failed' | 'held' | 'superseded' | 'halted' | 'rolled_back'
+  /** Why it stopped; null when it did not. */
+  readonly reason: string | null
+  readonly target: WireImage
+  readonly berths: number
+  readonly updated: number
+  readonly gone: number
+  readonly waves: readonly { readonly name: string; readonly berths: number }[]
+  readonly images: Readonly<Record<string, number>>
+  readonly failed: readonly { readonly berthId: string; readonly reason: string }[]
+  readonly pinned: WireFleet['pins']
 }
 
 export interface NewKey {

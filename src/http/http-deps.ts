@@ -1,6 +1,6 @@
 import type { Dispatcher } from '../dispatcher/dispatcher.ts'
 import type { BerthId } from '../domain/ids.ts'
-import type { Wanted } from '../domain/wanted-image.ts'
+import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Events } from '../domain/ports/events.ts'
@@ -29,9 +29,27 @@ export interface FleetReport {
   readonly problem: string | null
 }
 
+/** How a rollout on this machine ended. */
+export interface RolloutEnding {
+  readonly state: string
+  readonly reason: string | null
+  readonly target: RunnerImage
+  readonly berths: number
+  readonly updated: number
+  readonly gone: number
+  readonly waves: readonly { readonly name: string; readonly berths: number }[]
+  readonly images: Readonly<Record<string, number>>
+  readonly failed: readonly { readonly berthId: BerthId; readonly reason: string }[]
+  readonly pinned: readonly Pin[]
+}
+
 /** What the API needs; `main/compose.ts` hands it in. */
 export interface HttpDeps {
   readonly fleetWatch: { report(options: { signal: AbortSignal }): Promise<readonly FleetReport[]> }
+  /** Null where a rollout is made from outside. */
+  readonly rollouts: {
+    start(options: { dryRun: boolean; fence: number | null; signal: AbortSignal }): Promise<RolloutEnding>
+  } | null
   readonly dispatcher: Dispatcher
   readonly provisioner: Provisioner
   readonly files: TenantFiles

@@ -172,9 +172,7 @@ export const fleetWire = z
     data: z.array(
       z.object({
         cell: z.string(),
-        wanted: imageWire
-          .nullable()
-          .meta({ description: 'New berths get it. Null where the runner comes with the server.' }),
+        wanted: imageWire.nullable().meta({ description: 'New berths get it. Null before the first image.' }),
         candidate: imageWire.nullable().meta({ description: 'On its way: the first waves have it.' }),
         previous: imageWire.nullable().meta({ description: 'What a rollback goes back to.' }),
         fence: z.int().meta({ description: 'The oldest runner version that may execute a run.' }),
@@ -197,6 +195,32 @@ export const fleetWire = z
     ),
   })
   .meta({ id: 'Fleet', description: 'By cell: what the berths run against what is wanted.' })
+
+export const rolloutRequestWire = z
+  .strictObject({
+    dryRun: z.boolean().default(false).meta({ description: 'Only tell the waves.' }),
+    fence: z
+      .int()
+      .min(0)
+      .nullable()
+      .default(null)
+      .meta({ description: 'The oldest runner version that may execute a run once it is done; null leaves it.' }),
+  })
+  .meta({ id: 'RolloutRequest' })
+export const rolloutWire = z
+  .object({
+    state: z.enum(['planned', 'done', 'some_failed', 'held', 'superseded', 'halted', 'rolled_back']),
+    reason: z.string().nullable().meta({ description: 'Why it stopped; null when it did not.' }),
+    target: imageWire,
+    berths: z.int(),
+    updated: z.int(),
+    gone: z.int().meta({ description: 'Deleted while it went on.' }),
+    waves: z.array(z.object({ name: z.string(), berths: z.int() })),
+    images: z.record(z.string(), z.int()).meta({ description: 'Berths by the image that their next run gets.' }),
+    failed: z.array(z.object({ berthId: berthIdSchema, reason: z.string() })),
+    pinned: z.array(z.object({ berthId: berthIdSchema, image: z.string(), reason: z.string(), until: dateTime })),
+  })
+  .meta({ id: 'Rollout', description: 'How a rollout ended.' })
 
 export const reconcileRequestWire = z
   .strictObject({

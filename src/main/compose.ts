@@ -15,6 +15,7 @@ import { openStore } from '../store/open-store.ts'
 import type { Config } from './config.ts'
 import { createEventHub, type Subscriber } from './event-hub.ts'
 import { closeServer, listen } from './listen.ts'
+import { createStoreActivity } from './deployment/store-activity.ts'
 import { createLogging } from './logging.ts'
 import { makeDataFolder } from './make-folder.ts'
 import { createMetrics } from './metrics.ts'
@@ -89,6 +90,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       events,
       metrics,
       fleetWatch,
+      rollouts: backend.rollouts?.(createStoreActivity(store)) ?? null,
       stopping: streams.signal,
       backend: dispatch,
       identity: openIdentity(config, keys, clock),

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { createRoutedBackend } from '../backends/routed-backend.ts'
 import { createLocalBackend } from '../backends/local/local-backend.ts'
@@ -7,9 +8,12 @@ import type { FleetCell } from '../domain/ports/fleet-cell.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { BerthStore } from '../domain/ports/store.ts'
 import type { PickCell, ProvisionerOptions } from '../provisioner/provisioner.ts'
+import type { Activity } from '../rollout/rollout-deps.ts'
 import { cellOf } from './cell-of.ts'
 import type { CellKindName } from './cell-kinds.ts'
 import type { Config } from './config.ts'
+import { createLocalRollouts, type LocalRollouts } from './local-rollouts.ts'
+import { openLocalWanted } from './local-wanted.ts'
 
 export interface BackendDeps {
   readonly clock: Clock
@@ -27,20 +31,34 @@ export interface OpenedBackend extends Backend, AsyncDisposable {
   /** How the provisioner works with it, where its defaults do not fit. */
   readonly provisioning: Partial<ProvisionerOptions>
   readonly fleetCells: readonly FleetCell[]
+  /** Rollouts that the server itself makes; absent where they are made from outside, with rights that no server has. */
+  readonly rollouts?: (activity: Activity) => LocalRollouts
   /** What the backend does besides answering calls. */
   readonly workers: readonly Worker[]
 }
 
 const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
-  const backend = await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local })
+  await using resources = new AsyncDisposableStack()
+  const backend = resources.use(await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local }))
+  const wanted = await openLocalWanted(join(config.dataDir, 'wanted.json'), backend.fleet.present())
   // A berth of another backend has nothing here, and "nothing is left of it" would be said of what lives on elsewhere.
   const { berths } = createRoutedBackend({
     cells: [{ cell: 'local', opened: backend, open: async () => backend }],
     cellOf: (berthId) => cellOf(deps, ['local'], berthId),
     backend: 'local',
   })
-  const fleetCells = [{ cell: 'local', open: async () => ({ fleet: backend.fleet, wanted: null }) }]
-  return { ...backend, berths, fleetCells, pickCell: async () => 'local', provisioning: {}, workers: [] }
+  const { fleet, dispatch } = backend
+  resources.move()
+  return {
+    ...backend,
+    berths,
+    fences: wanted.fences,
+    fleetCells: [{ cell: 'local', isNear: true, open: async () => ({ fleet, wanted }) }],
+    rollouts: createLocalRollouts({ ...deps, fleet, dispatch, wanted }),
+    pickCell: async () => 'local',
+    provisioning: {},
+    workers: [],
+  }
 }
 
 type Open = (config: Config, deps: BackendDeps) => Promise<OpenedBackend>

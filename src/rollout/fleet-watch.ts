@@ -8,7 +8,7 @@ import { wantedEvents } from './wanted-events.ts'
 
 export interface CellFleetReport {
   readonly cell: string
-  /** Null where nothing is, or where the runner comes with the server. */
+  /** Null where nothing is. */
   readonly wanted: Wanted | null
   /** Null until the first listing has ended. */
   readonly listed: (FleetCount & { readonly at: Date; readonly ageSeconds: number }) | null
@@ -17,7 +17,7 @@ export interface CellFleetReport {
 }
 
 export interface FleetWatch {
-  /** Waits a few seconds for a listing that has never been, and for none that is old. */
+  /** Waits a few seconds for a listing that has never been or costs nothing, and for none that is old. */
   report(options: { signal: AbortSignal }): Promise<readonly CellFleetReport[]>
   /** What is known, at once; begins a listing where that is old. */
   known(): readonly CellFleetReport[]
@@ -94,7 +94,7 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
   }
 
   const nudge = (): void => {
-    if (listing !== null && clock.monotonicMs() - listing.atMs < LISTING_MS) return
+    if (cell.isNear !== true && listing !== null && clock.monotonicMs() - listing.atMs < LISTING_MS) return
     underWay ??= list()
   }
 
@@ -104,7 +104,7 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
     refresh: async (signal: AbortSignal): Promise<void> => {
       nudge()
       await look(signal)
-      if (listing === null && underWay !== null)
+      if ((listing === null || cell.isNear === true) && underWay !== null)
         await Promise.race([underWay, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
     },
     report: (): CellFleetReport => {

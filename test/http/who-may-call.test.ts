@@ -55,6 +55,7 @@ describe('who may call', () => {
     ['GET', '/v1/keys'],
     ['DELETE', `/v1/keys/k${'a'.repeat(15)}`],
     ['GET', '/v1/fleet'],
+    ['POST', '/v1/fleet/rollouts', { json: { dryRun: true } }],
     ['POST', '/v1/reconcile', { json: {} }],
     ['GET', '/metrics'],
   ]

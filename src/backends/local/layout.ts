@@ -14,6 +14,8 @@ export interface Layout {
   readonly trash: string
   /** Where the runner builds its sandboxes. */
   readonly scratch: string
+  /** Copies of runners, each named by its digest. */
+  readonly runners: string
   berth(berthId: BerthId): string
   /** Written last by `create`: a berth without it is partial. */
   marker(berthId: BerthId): string
@@ -76,6 +78,7 @@ export const openLayout = async (dataDir: string, visible: readonly string[]): P
     incoming: join(root, 'incoming'),
     trash: join(root, 'trash'),
     scratch: join(root, 'scratch'),
+    runners: join(root, 'runners'),
   }
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
   const berth = (berthId: BerthId) => `${berths}/${checkedBerth(berthId)}`

@@ -1,13 +1,12 @@
 import { constants } from 'node:fs'
 import { access, realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import type { Events } from '../../domain/ports/events.ts'
-import type { Fleet } from '../../domain/ports/fleet.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { createBerthFolders } from './berth-folders.ts'
@@ -15,8 +14,10 @@ import { createFolderFiles } from './folder-files.ts'
 import { sweepFolder } from './folder-walk.ts'
 import { type Layout, openLayout } from './layout.ts'
 import { createLocalDispatch } from './local-dispatch.ts'
-import { createLocalFleet } from './local-fleet.ts'
+import { createLocalFleet, type LocalFleet } from './local-fleet.ts'
+import { createRunnerImages, type KeptRunner } from './runner-images.ts'
 import { RunnerProcess } from './runner-process.ts'
+import { openRunnerSlot } from './runner-slot.ts'
 
 export interface LocalBackendOptions {
   /** Folder for everything; tenants' files lie below it. */
@@ -49,7 +50,7 @@ export interface LocalBackendOptions {
 export interface LocalBackend extends AsyncDisposable {
   readonly berths: Berths
   readonly dispatch: Dispatch
-  readonly fleet: Fleet
+  readonly fleet: LocalFleet
   readonly files: TenantFiles
 }
 
@@ -75,9 +76,14 @@ const withDefaults = (options: LocalBackendOptions) => ({
 })
 type Settings = ReturnType<typeof withDefaults>
 
-const startRunner = (settings: Settings, layout: Layout): Promise<RunnerProcess> => {
-  const { python, runnerDir, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } =
-    settings
+interface Starting {
+  readonly layout: Layout
+  readonly kept: KeptRunner
+  readonly signal: AbortSignal
+}
+
+const startRunner = (settings: Settings, { layout, kept, signal }: Starting): Promise<RunnerProcess> => {
+  const { python, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } = settings
   const config = {
     level,
     spares,
@@ -87,13 +93,11 @@ const startRunner = (settings: Settings, layout: Layout): Promise<RunnerProcess>
     maxConcurrency,
     node,
     allowUnsafe: unsafe,
-    scratchDir: layout.scratch,
+    // Of its own: each sweeps what its runs have left there.
+    scratchDir: join(layout.scratch, basename(kept.dir).slice(0, 12)),
   }
-  return RunnerProcess.start({
-    command: { python, runnerDir, config },
-    events: settings.events,
-    clock: settings.clock,
-  })
+  const command = { python, runnerDir: kept.dir, image: kept.image, config }
+  return RunnerProcess.start({ command, events: settings.events, clock: settings.clock }, signal)
 }
 
 const assertPython = async (python: string): Promise<void> => {
@@ -120,13 +124,21 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   const visible = await visibleFolders(settings)
   const layout = await openLayout(settings.dataDir, visible)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
-  const runner = await startRunner(settings, layout)
+  const images = createRunnerImages(settings.runnerDir, layout.runners)
+  const first = await images.keep()
+  await images.keepOnly(first)
+  const runner = await openRunnerSlot(first, {
+    start: (kept, signal) => startRunner(settings, { layout, kept, signal }),
+    events: settings.events,
+  })
   const berths = createBerthFolders(layout)
   const files = createFolderFiles(layout)
   const dispatch = createLocalDispatch({ layout, runner, maxConcurrency: settings.maxConcurrency })
   const fleet = createLocalFleet({
     layout,
     runner,
+    images,
+    events: settings.events,
     berths,
     files,
     dispatch,

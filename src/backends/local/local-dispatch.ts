@@ -4,11 +4,11 @@ import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import { RUNNER_PROTOCOL } from '../../domain/runner-protocol.ts'
 import { acceptRunnerReply } from '../../domain/runner-reply.ts'
 import type { Layout } from './layout.ts'
-import type { RunnerProcess } from './runner-process.ts'
+import type { Runner } from './runner-slot.ts'
 
 export interface LocalDispatchOptions {
   readonly layout: Layout
-  readonly runner: RunnerProcess
+  readonly runner: Pick<Runner, 'run' | 'hello'>
   readonly maxConcurrency: number
 }
 

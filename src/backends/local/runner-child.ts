@@ -9,6 +9,8 @@ export interface RunnerCommand {
   readonly python: string
   /** Folder that holds the package `berth_runner`. */
   readonly runnerDir: string
+  /** What the runner calls itself in replies. */
+  readonly image: string
   readonly config: RunnerConfig
 }
 
@@ -40,11 +42,12 @@ const TAIL_LINES = 20
 const MAX_LINE_CHARACTERS = 4096
 
 // Only what Python needs: the server's own environment may hold secrets, and the runner starts hostile code.
-const cleanEnv = (runnerDir: string): NodeJS.ProcessEnv => ({
+const cleanEnv = ({ runnerDir, image }: RunnerCommand): NodeJS.ProcessEnv => ({
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LANG: 'C.UTF-8',
   PYTHONPATH: runnerDir,
   PYTHONNOUSERSITE: '1',
+  BERTH_RUNNER_IMAGE: image,
 })
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
@@ -94,7 +97,7 @@ const followStdout = (child: Process, onMessage: (message: RunnerMessage) => voi
 export const spawnRunner = (command: RunnerCommand, handlers: RunnerChildHandlers): RunnerChild => {
   const child = spawn(command.python, ['-m', 'berth_runner.local', JSON.stringify(command.config)], {
     cwd: command.runnerDir,
-    env: cleanEnv(command.runnerDir),
+    env: cleanEnv(command),
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   })

@@ -70,10 +70,11 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   /** @throws {BerthError} sandbox_unavailable, backend_unavailable */
-  static async start(options: RunnerProcessOptions): Promise<RunnerProcess> {
+  static async start(options: RunnerProcessOptions, signal: AbortSignal): Promise<RunnerProcess> {
+    signal.throwIfAborted()
     const runner = new RunnerProcess(options)
     try {
-      await runner.#starting
+      await orAborted(runner.#starting, signal)
       return runner
     } catch (error) {
       await runner[Symbol.asyncDispose]()

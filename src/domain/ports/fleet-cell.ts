@@ -9,7 +9,9 @@ export interface WantedReader {
 /** One cell as it is looked at: what runs, and what is wanted. */
 export interface FleetCell {
   readonly cell: string
-  /** `wanted` is null where the runner comes with the server. @throws {BerthError} backend_unavailable */
+  /** A listing costs next to nothing, so one is made for every answer. */
+  readonly isNear?: true
+  /** `wanted` is null where nothing is wanted. @throws {BerthError} backend_unavailable */
   open(options: {
     signal: AbortSignal
   }): Promise<{ readonly fleet: Pick<Fleet, 'list'>; readonly wanted: WantedReader | null }>

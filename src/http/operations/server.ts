@@ -6,7 +6,7 @@ import { parseInput } from '../parse-input.ts'
 import { readJson } from '../read-body.ts'
 import { sendJson } from '../send.ts'
 import { viewFleet } from '../views.ts'
-import { fleetWire, reconcileReportWire, reconcileRequestWire } from '../wire.ts'
+import { fleetWire, reconcileReportWire, reconcileRequestWire, rolloutRequestWire, rolloutWire } from '../wire.ts'
 
 const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
 const READY_TIMEOUT_MS = 3000
@@ -35,11 +35,34 @@ const getFleet = ({ fleetWatch, clock }: HttpDeps): Operation => ({
   access: 'operator',
   summary: 'What the berths run, who lags behind and why',
   description:
-    'What is wanted is a few seconds old. What runs comes from a listing that is at most five minutes old when somebody asks all the time; the first answer after a long while shows the old one and has a new one made.',
+    'What is wanted is a few seconds old. What runs comes from a listing that is at most five minutes old when somebody asks all the time; the first answer after a long while shows the old one and has a new one made. On one machine it is made for the answer.',
   answers: { 200: { description: 'By cell.', schema: fleetWire } },
   async handle({ response, signal }) {
     const cells = await fleetWatch.report({ signal })
     sendJson(response, 200, { data: cells.map((cell) => viewFleet(cell, clock.now())) })
+  },
+})
+
+const startRollout = ({ rollouts }: HttpDeps): Operation => ({
+  method: 'post',
+  path: '/v1/fleet/rollouts',
+  id: 'startRollout',
+  tag: 'fleet',
+  access: 'operator',
+  summary: 'Take the runner that is installed on this machine now into use, without a restart',
+  description:
+    'On `local` only. A second runner is started from its folder and tested in a berth; then new runs go there, and the one before ends when its runs have. One that does not start or fails its test changes nothing: `state` is `rolled_back`, `reason` says why. Cut off, ask again.',
+  body: { schema: rolloutRequestWire },
+  answers: { 200: { description: 'How it ended.', schema: rolloutWire } },
+  errors: ['invalid_request', 'malformed_json', 'unsupported', 'conflict', 'backend_unavailable'],
+  async handle({ request, response, signal }) {
+    const asked = parseInput(rolloutRequestWire, await readJson(request, BODY), { where: 'body' })
+    if (rollouts === null)
+      throw new BerthError(
+        'unsupported',
+        'Berths on AWS are brought to an image from outside, with rights that no server has: berth rollout start --region <region> --image <image>',
+      )
+    sendJson(response, 200, await rollouts.start({ ...asked, signal }))
   },
 })
 
@@ -114,6 +137,7 @@ const withDeadline = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
 export const serverOperations = (deps: HttpDeps, version: string): readonly Operation[] => [
   reconcile(deps),
   getFleet(deps),
+  startRollout(deps),
   getMetrics(deps),
   getHealth(version),
   getReady(deps, version),

@@ -1,0 +1,104 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { cp, glob, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BerthError } from '../../domain/errors.ts'
+import type { RunnerImage } from '../../domain/wanted-image.ts'
+
+/** A copy of the runner that nobody changes any more, with the name that its files give it. */
+export interface KeptRunner extends RunnerImage {
+  readonly dir: string
+}
+
+export interface RunnerImages {
+  /** Copies what lies in the runner's folder now. @throws {BerthError} config_invalid */
+  keep(): Promise<KeptRunner>
+  /** One that was kept before, or what the folder holds now. @throws {BerthError} unsupported when it is neither */
+  find(image: string): Promise<KeptRunner>
+  /** Removes all copies but one. */
+  keepOnly(kept: KeptRunner): Promise<void>
+}
+
+const PACKAGE = 'berth_runner'
+const VERSION = 'VERSION'
+
+/** Of names and contents; what Python compiles for itself is no part of it. */
+const digestOf = async (dir: string): Promise<string> => {
+  const names: string[] = [VERSION]
+  for await (const entry of glob(`${PACKAGE}/**`, { cwd: dir, withFileTypes: true }))
+    if (entry.isFile() && !entry.parentPath.includes('__pycache__'))
+      names.push(join(entry.parentPath, entry.name).slice(dir.length + 1))
+  const hash = createHash('sha256')
+  for (const name of names.toSorted()) {
+    const content = await readFile(join(dir, name))
+    hash.update(`${name}\0${content.length}\0`).update(content)
+  }
+  return hash.digest('hex')
+}
+
+const versionIn = async (dir: string, runnerDir: string): Promise<number> => {
+  const text = (await readFile(join(dir, VERSION), 'utf8')).trim()
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new BerthError(
+    'config_invalid',
+    `${join(runnerDir, VERSION)}: expected a whole number from 1, got ${JSON.stringify(text.slice(0, 40))}`,
+  )
+}
+
+const copy = async (runnerDir: string, to: string): Promise<void> => {
+  try {
+    await mkdir(to, { recursive: true, mode: 0o700 })
+    // Times too: what Python has compiled beside its sources is good for them only.
+    const how = { recursive: true, dereference: true, preserveTimestamps: true }
+    for (const name of [VERSION, PACKAGE]) await cp(join(runnerDir, name), join(to, name), how)
+  } catch (cause) {
+    throw new BerthError(
+      'config_invalid',
+      `The runner cannot be copied from ${runnerDir}: expected a file ${VERSION} and a folder ${PACKAGE}`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Runners by what they are made of. A process starts from a copy of its own: it starts parts of itself again later, and must then find what it
+ * was, whatever has been installed in the folder meanwhile.
+ */
+export const createRunnerImages = (runnerDir: string, folder: string): RunnerImages => {
+  const known = new Map<string, KeptRunner>()
+
+  const keep = async (): Promise<KeptRunner> => {
+    const incoming = join(folder, `incoming-${randomUUID()}`)
+    try {
+      await copy(runnerDir, incoming)
+      const version = await versionIn(incoming, runnerDir)
+      const digest = await digestOf(incoming)
+      const kept = { image: `local:${version}@sha256:${digest}`, version, dir: join(folder, digest) }
+      if (!existsSync(kept.dir)) await rename(incoming, kept.dir)
+      known.set(kept.image, kept)
+      return kept
+    } finally {
+      await rm(incoming, { recursive: true, force: true })
+    }
+  }
+
+  return {
+    keep,
+    find: async (image) => {
+      const before = known.get(image)
+      if (before !== undefined) return before
+      const present = await keep()
+      if (present.image === image) return present
+      throw new BerthError(
+        'unsupported',
+        `image: expected ${present.image}, which lies in ${runnerDir}, got ${image}; install the release that has it and ask again`,
+      )
+    },
+    keepOnly: async (kept) => {
+      for (const name of await readdir(folder)) {
+        const path = join(folder, name)
+        if (path !== kept.dir) await rm(path, { recursive: true, force: true })
+      }
+    },
+  }
+}

@@ -1,0 +1,101 @@
+import { BerthError } from '../../domain/errors.ts'
+import type { Events } from '../../domain/ports/events.ts'
+import type { KeptRunner } from './runner-images.ts'
+import type { RunnerProcess } from './runner-process.ts'
+
+export type Runner = Pick<RunnerProcess, 'run' | 'hello' | 'recycle'>
+
+export interface RunnerSlotOptions {
+  readonly start: (kept: KeptRunner, signal: AbortSignal) => Promise<RunnerProcess>
+  readonly events: Events
+}
+
+/** The runner that takes runs. Another can take its place; runs that the one before has are ended by it. */
+export interface RunnerSlot extends Runner, AsyncDisposable {
+  readonly kept: KeptRunner
+  /**
+   * Starts another runner, has it proven, and from then on sends runs there. When it does not start or `prove` throws, all stays as it was.
+   * @throws {BerthError} sandbox_unavailable, backend_unavailable, shutting_down; what `prove` throws
+   */
+  replace(next: KeptRunner, prove: (candidate: Runner, signal: AbortSignal) => Promise<void>): Promise<void>
+}
+
+interface Place {
+  readonly kept: KeptRunner
+  readonly runner: RunnerProcess
+  runs: number
+  readonly drained: PromiseWithResolvers<void>
+}
+
+const placeOf = (kept: KeptRunner, runner: RunnerProcess): Place => ({
+  kept,
+  runner,
+  runs: 0,
+  drained: Promise.withResolvers(),
+})
+
+export const openRunnerSlot = async (first: KeptRunner, { start, events }: RunnerSlotOptions): Promise<RunnerSlot> => {
+  const closing = new AbortController()
+  let present = placeOf(first, await start(first, closing.signal))
+  const living = new Set<RunnerProcess>([present.runner])
+  let replacing: Promise<void> = Promise.resolve()
+
+  const end = async (runner: RunnerProcess): Promise<void> => {
+    await runner[Symbol.asyncDispose]()
+    living.delete(runner)
+  }
+
+  const retire = async (place: Place): Promise<void> => {
+    if (place.runs > 0) await place.drained.promise
+    await end(place.runner)
+    events.emit({ code: 'runner.retired', level: 'info', detail: { image: place.kept.image } })
+  }
+
+  const replace: RunnerSlot['replace'] = async (next, prove) => {
+    const { signal } = closing
+    signal.throwIfAborted()
+    const candidate = await start(next, signal)
+    living.add(candidate)
+    try {
+      await prove(candidate, signal)
+      signal.throwIfAborted()
+    } catch (error) {
+      await end(candidate)
+      throw error
+    }
+    const before = present
+    present = placeOf(next, candidate)
+    events.emit({ code: 'runner.replaced', level: 'info', detail: { from: before.kept.image, image: next.image } })
+    void retire(before)
+  }
+
+  return {
+    get kept() {
+      return present.kept
+    },
+    hello: (signal) => present.runner.hello(signal),
+    recycle: (signal) => present.runner.recycle(signal),
+    run: async (request, callbacks) => {
+      const place = present
+      place.runs += 1
+      try {
+        return await place.runner.run(request, callbacks)
+      } finally {
+        place.runs -= 1
+        if (place.runs === 0 && place !== present) place.drained.resolve()
+      }
+    },
+    replace: (next, prove) => {
+      // One after the other: two candidates at once would only take each other's memory.
+      const work = replacing.catch(() => undefined).then(() => replace(next, prove))
+      replacing = work
+      work.catch(() => undefined)
+      return work
+    },
+    [Symbol.asyncDispose]: async () => {
+      closing.abort(new BerthError('shutting_down', 'The local backend is closed'))
+      await replacing.catch(() => undefined)
+      await Promise.all([...living].map(end))
+    },
+  }
+}

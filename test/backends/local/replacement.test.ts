@@ -1,0 +1,183 @@
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import type { BerthEvent } from '../../../src/domain/ports/events.ts'
+import { codeOf, collect, quiet } from '../../contract/content.ts'
+import { makeBackend, makeFolder, oneRun } from './subject.ts'
+
+const packaged = fileURLToPath(new URL('../../../runner-image', import.meta.url))
+
+/** A backend whose runner lies in a folder of its own, where another release can be installed. */
+const makeMachine = async () => {
+  const folder = await makeFolder()
+  const runnerDir = join(folder.path, 'runner')
+  await mkdir(runnerDir)
+  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
+  const installVersion = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
+  await installVersion(7)
+  const backend = await makeBackend({ runnerDir })
+  const berthId = backend.ids.berthId()
+  await backend.berths.create(berthId, { signal: quiet() })
+  return {
+    ...backend,
+    berthId,
+    runnerDir,
+    installVersion,
+    run: (code: string) => oneRun(backend, berthId, { code }),
+    update: (image: string) => backend.fleet.update(berthId, image, { signal: quiet() }),
+    onDisk: async () => (await backend.fleet.onDisk()).image,
+    [Symbol.asyncDispose]: async () => {
+      await backend[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+type Machine = Awaited<ReturnType<typeof makeMachine>>
+
+const pidsOf = (events: readonly BerthEvent[]) =>
+  events.filter(({ code }) => code === 'runner.started').map(({ detail }) => Number(detail?.['pid']))
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Runs code all the time, in a few runs at once, until it is told to stop; what came of each run. */
+const constantLoad = (machine: Machine) => {
+  let stopped = false
+  const versions: number[] = []
+  const faults: unknown[] = []
+  const caller = async (): Promise<void> => {
+    while (!stopped && faults.length === 0) {
+      const reply = await machine.run('import time\ntime.sleep(0.05)\n6 * 7').catch((error: unknown) => ({ error }))
+      if ('error' in reply || reply.results[0]?.json !== 42) faults.push(reply)
+      else versions.push(reply.runner.version)
+    }
+  }
+  const callers = [caller(), caller(), caller()]
+  const stop = async (): Promise<void> => {
+    stopped = true
+    await Promise.all(callers)
+  }
+  return { versions, faults, stop, [Symbol.asyncDispose]: stop }
+}
+
+describe('a release that is installed while the server works', () => {
+  test('is taken into use under load without a failed run, and the runner before it ends', async () => {
+    await using machine = await makeMachine()
+    await using load = constantLoad(machine)
+    await expect.poll(() => load.versions.length).toBeGreaterThan(3)
+    await machine.installVersion(8)
+    // The control: what only lies there is not in use.
+    expect((await machine.run('1')).runner.version).toBe(7)
+
+    await machine.update(await machine.onDisk())
+    const after = await machine.run('1')
+    await expect.poll(() => load.versions.filter((version) => version === 8).length).toBeGreaterThan(3)
+    await load.stop()
+
+    expect(load.faults).toEqual([])
+    expect(load.versions).toEqual(load.versions.toSorted((one, other) => one - other))
+    expect(after.runner).toMatchObject({ version: 8, image: await machine.onDisk() })
+    const [before = 0, present = 0] = pidsOf(machine.events)
+    await expect.poll(() => machine.events.map(({ code }) => code)).toContain('runner.retired')
+    expect([isAlive(before), isAlive(present)]).toEqual([false, true])
+  })
+
+  test('lets a run that began before it end in its own time', async () => {
+    await using machine = await makeMachine()
+    const begun = Promise.withResolvers<void>()
+    const long = oneRun(machine, machine.berthId, {
+      code: 'import time\nprint("begun", flush=True)\ntime.sleep(1.5)\n"ended"',
+      onOutput: () => begun.resolve(),
+    })
+    await begun.promise
+    await machine.installVersion(8)
+
+    await machine.update(await machine.onDisk())
+
+    expect(await long).toMatchObject({ outcome: { status: 'succeeded' }, runner: { version: 7 } })
+  })
+
+  test('shows in the listing, for all berths at once, from the moment that runs go there', async () => {
+    await using machine = await makeMachine()
+    const other = machine.ids.berthId()
+    await machine.berths.create(other, { signal: quiet() })
+    const images = async () => (await collect(machine.fleet.list({ signal: quiet() }))).map(({ image }) => image)
+    const before = await machine.onDisk()
+    await machine.installVersion(8)
+    expect(await images()).toEqual([before, before])
+
+    await machine.update(await machine.onDisk())
+
+    expect(await images()).toEqual([await machine.onDisk(), await machine.onDisk()])
+    // Back again: what was kept is still there, though the folder has another.
+    await machine.update(before)
+    expect((await machine.run('1')).runner).toMatchObject({ version: 7, image: before })
+  })
+
+  test('is found by a runner that starts again after a crash only when it was taken into use', async () => {
+    await using machine = await makeMachine()
+    await machine.installVersion(8)
+
+    process.kill(pidsOf(machine.events)[0] ?? 0, 'SIGKILL')
+
+    await expect.poll(() => pidsOf(machine.events).length).toBe(2)
+    expect((await machine.run('1')).runner.version).toBe(7)
+  })
+})
+
+describe('a bad release', () => {
+  const breakages = {
+    'does not start': (dir: string) => writeFile(join(dir, 'berth_runner/local.py'), 'raise SystemExit("broken")\n'),
+    'cannot run code': (dir: string) => rm(join(dir, 'berth_runner/child/results.py')),
+    'cannot keep berths apart': (dir: string) =>
+      // It finds no level that it may use, and takes none.
+      writeFile(join(dir, 'berth_runner/levels.py'), 'def choose(config):\n    raise RuntimeError("none")\n'),
+  }
+
+  test.each(Object.entries(breakages))('that %s is refused, loudly, and the one before serves on', async (_, spoil) => {
+    await using machine = await makeMachine()
+    await using load = constantLoad(machine)
+    await expect.poll(() => load.versions.length).toBeGreaterThan(1)
+    const before = machine.fleet.present()
+    await machine.installVersion(8)
+    await spoil(machine.runnerDir)
+
+    expect(await codeOf(machine.update(await machine.onDisk()))).not.toBe('no error')
+
+    expect(machine.fleet.present()).toEqual(before)
+    expect((await machine.run('1')).runner).toMatchObject(before)
+    await load.stop()
+    expect(load.faults).toEqual([])
+    expect(
+      machine.events.filter(({ code, level }) => code === 'runner.not_replaced' && level === 'error'),
+    ).toHaveLength(1)
+    const [present = 0, ...candidates] = pidsOf(machine.events)
+    expect([isAlive(present), ...candidates.map(isAlive)]).toEqual([true, ...candidates.map(() => false)])
+  })
+
+  test('whose version is none is refused before anything is started', async () => {
+    await using machine = await makeMachine()
+    await writeFile(join(machine.runnerDir, 'VERSION'), 'eight\n')
+
+    await expect(machine.onDisk()).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining(join(dirname(machine.runnerDir), 'runner/VERSION')),
+    })
+  })
+})
+
+test('an image that is not on disk is refused with the one that is', async () => {
+  await using machine = await makeMachine()
+  const foreign = `local:9@sha256:${'9'.repeat(64)}`
+
+  await expect(machine.update(foreign)).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining(await machine.onDisk()),
+  })
+})
