@@ -4,6 +4,7 @@ import type { CellRollout, RolloutOutcome, RolloutStatus, StartOptions } from '.
 import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
 import { exitCodes, isAbort } from '../exit-code.ts'
 import { writeJobSummary } from '../job-summary.ts'
+import { localOptions, rollOutLocally } from '../local-rollout.ts'
 import { placeOf, placeOptions } from '../place-flags.ts'
 import { startRolloutView } from '../rollout-view.ts'
 import type { Terminal } from '../terminal.ts'
@@ -160,12 +161,15 @@ const start: CommandSpec = {
     ['--tenant <id...>', 'only the berths of these tenants, several times; needs DATABASE_URL'],
     ['--dry-run', 'only show the waves'],
     ...goingOptions,
+    ...localOptions,
   ],
   examples: [
     'rollout start --region eu-west-1 --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:… --roll-back',
     'rollout start --dry-run --json',
+    'rollout start --local',
   ],
   act: async (context) => {
+    if (context.flags['local'] === true) return endings[(await rollOutLocally(context)).state]
     const options = { ...goingOf(context), scope: await scopeOf(context), dryRun: context.flags['dryRun'] === true }
     const target = await targetOf(context)
     return follow(context, (rollout) => rollout.start({ ...options, target }))
@@ -295,6 +299,6 @@ const unpin: CommandSpec = {
 
 export const rolloutCommands = {
   name: 'rollout',
-  description: 'Bring the berths of a cell on AWS to an image, and see where they stand.',
+  description: 'Bring the berths of a cell to an image, and see where they stand.',
   commands: [start, status, pause, resume, rollback, fence, pin, unpin],
 }

@@ -53,9 +53,10 @@ const constantLoad = (machine: Machine) => {
   const faults: unknown[] = []
   const caller = async (): Promise<void> => {
     while (!stopped && faults.length === 0) {
-      const reply = await machine.run('import time\ntime.sleep(0.05)\n6 * 7').catch((error: unknown) => ({ error }))
-      if ('error' in reply || reply.results[0]?.json !== 42) faults.push(reply)
-      else versions.push(reply.runner.version)
+      const [ended] = await Promise.allSettled([machine.run('import time\ntime.sleep(0.05)\n6 * 7')])
+      if (ended?.status === 'fulfilled' && ended.value.results[0]?.json === 42)
+        versions.push(ended.value.runner.version)
+      else faults.push(ended)
     }
   }
   const callers = [caller(), caller(), caller()]
