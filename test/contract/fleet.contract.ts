@@ -79,9 +79,22 @@ export const describeFleet = (name: string, make: () => Promise<FleetSubject>): 
     test('an update of one berth to a foreign image is refused where all share one runner', async (context) => {
       const { imagePerBerth, bringsAll = false } = subject.capabilities
       context.skip(imagePerBerth || bringsAll, 'what one update brings to a foreign image is meant to go there')
-      const update = subject.fleet.update(await madeBerth(), 'another-image', { signal })
+      const berthId = await madeBerth()
+      for (const foreign of ['another-image', `another@sha256:${'a'.repeat(64)}`]) {
+        const update = subject.fleet.update(berthId, foreign, { signal })
 
-      await expect(update).rejects.toMatchObject({ code: 'unsupported' })
+        await expect(update).rejects.toMatchObject({ code: 'unsupported' })
+      }
+      expect((await subject.fleet.selfTest(berthId, { signal })).passed).toBe(true)
+    })
+
+    test('berths say that one update brings them all exactly where they share a runner', async () => {
+      const berthId = await madeBerth()
+      const { imagePerBerth } = subject.capabilities
+
+      const member = (await collect(subject.fleet.list({ signal }))).find((one) => one.berthId === berthId)
+
+      expect(member?.together ?? false).toBe(!imagePerBerth)
     })
   })
 }

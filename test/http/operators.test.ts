@@ -239,6 +239,15 @@ describe('the rest of what operators and machines ask', () => {
     expect((await server.operator('GET', '/metrics')).text).toMatch(/berth_fleet_berths\{cell="local",.*\} \d/)
   })
 
+  test('POST /v1/fleet/rollouts finds that what is installed is in use, and fences nobody off beyond it', async () => {
+    const wanted = (await server.operator('GET', '/v1/fleet')).body.data[0].wanted
+    const rollOut = (json: object) => server.operator('POST', '/v1/fleet/rollouts', { json })
+
+    expect((await rollOut({})).body).toMatchObject({ state: 'done', reason: null, updated: 0, target: wanted })
+    expect((await rollOut({ fence: wanted.version + 1 })).body).toMatchObject({ code: 'conflict' })
+    expect((await rollOut({ image: wanted.image })).body).toMatchObject({ code: 'invalid_request' })
+  })
+
   test('GET /metrics counts runs and requests, by words and never by ids', async () => {
     const { status, text, headers } = await server.operator('GET', '/metrics')
 

@@ -28,16 +28,18 @@ export interface LocalFleet extends Fleet {
 
 /** All berths of this machine share its one runner, so one update reaches them all. */
 export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
-  const { runner, images, berths, events } = options
+  const { runner, images, berths, events, sandboxLevels } = options
   /** By one update since the last listing, for all who share it. */
   let brought: string | null = null
   const underWay = new Map<string, Promise<void>>()
 
   const bring = async (image: string, berthId: BerthId | null): Promise<void> => {
     try {
-      await assertSandboxed(options)
+      // Without namespaces two runners would each sweep away what the other's runs need.
+      await assertSandboxed(runner, sandboxLevels)
       const next = await images.find(image)
       await runner.replace(next, async (candidate, signal) => {
+        await assertSandboxed(candidate, sandboxLevels)
         if (berthId !== null) await prove(options, { candidate, berthId, signal })
       })
       brought = image
@@ -80,13 +82,12 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
 
 const imageOf = ({ image, version }: RunnerImage): RunnerImage => ({ image, version })
 
-/** Without namespaces two runners would each sweep away what the other's runs need. */
-const assertSandboxed = async ({ runner, sandboxLevels }: LocalFleetOptions): Promise<void> => {
+const assertSandboxed = async (runner: Runner, sandboxLevels: readonly string[]): Promise<void> => {
   const { level } = (await runner.hello(new AbortController().signal)).runner
   if (sandboxLevels.includes(level)) return
   throw new BerthError(
     'unsupported',
-    `This machine runs code without a sandbox (level ${level}), where two runners cannot work side by side; restart the server to take another runner`,
+    `A runner at level ${level} has no sandbox, and two of them cannot work side by side; restart the server to take another one into use`,
   )
 }
 

@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -132,13 +132,19 @@ describe('a release that is installed while the server works', () => {
   })
 })
 
+const replaceIn = async (dir: string, before: string, after: string): Promise<void> => {
+  const path = join(dir, 'berth_runner/supervisor.py')
+  const text = await readFile(path, 'utf8')
+  expect(text).toContain(before)
+  await writeFile(path, text.replace(before, after))
+}
+
 describe('a bad release', () => {
   const breakages = {
     'does not start': (dir: string) => writeFile(join(dir, 'berth_runner/local.py'), 'raise SystemExit("broken")\n'),
     'cannot run code': (dir: string) => rm(join(dir, 'berth_runner/child/results.py')),
-    'cannot keep berths apart': (dir: string) =>
-      // It finds no level that it may use, and takes none.
-      writeFile(join(dir, 'berth_runner/levels.py'), 'def choose(config):\n    raise RuntimeError("none")\n'),
+    'fails its self-test': (dir: string) => replaceIn(dir, '"version": protocol.VERSION', '"version": 0'),
+    'has no sandbox': (dir: string) => replaceIn(dir, '"level": self.level', '"level": "guard"'),
   }
 
   test.each(Object.entries(breakages))('that %s is refused, loudly, and the one before serves on', async (_, spoil) => {

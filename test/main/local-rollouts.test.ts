@@ -1,0 +1,109 @@
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
+import { createLocalRollouts } from '../../src/main/local-rollouts.ts'
+import { openLocalWanted } from '../../src/main/local-wanted.ts'
+import { createSystemClock } from '../../src/main/system-clock.ts'
+import { openStore } from '../../src/store/open-store.ts'
+import { makeBackend, makeFolder, oneRun } from '../backends/local/subject.ts'
+import { codeOf, quiet } from '../contract/content.ts'
+
+const packaged = fileURLToPath(new URL('../../runner-image', import.meta.url))
+const clock = createSystemClock()
+
+/** One machine with some berths, its store, and a runner's folder where releases can be installed. */
+const makeMachine = async (berths: number) => {
+  await using resources = new AsyncDisposableStack()
+  const folder = resources.use(await makeFolder())
+  const runnerDir = join(folder.path, 'runner')
+  await mkdir(runnerDir)
+  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
+  const install = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
+  await install(7)
+  const backend = resources.use(await makeBackend({ runnerDir }))
+  const store = resources.use(await openStore({ databaseUrl: null, dataDir: folder.path, clock }))
+  const berthIds = Array.from({ length: berths }, backend.ids.berthId)
+  for (const berthId of berthIds) await backend.berths.create(berthId, { signal: quiet() })
+  const path = join(folder.path, 'wanted.json')
+  const wanted = await openLocalWanted(path, backend.fleet.present())
+  const { fleet, dispatch, ids } = backend
+  const events = { emit: () => undefined }
+  const rollouts = createLocalRollouts({ fleet, dispatch, wanted, ids, clock, events })(createStoreActivity(store))
+  const owned = resources.move()
+  return {
+    ...backend,
+    path,
+    wanted,
+    runnerDir,
+    install,
+    versionOf: async (index: number) => {
+      const berthId = berthIds[index] ?? backend.ids.berthId()
+      return (await oneRun(backend, berthId, { code: '1' })).runner.version
+    },
+    start: (options: { dryRun?: boolean; fence?: number } = {}) =>
+      rollouts.start({ dryRun: false, fence: null, signal: quiet(), ...options }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+test('a rollout brings all berths to what is installed, with one new runner, and what is wanted says so', async () => {
+  await using machine = await makeMachine(7)
+  await machine.install(8)
+  const planned = await machine.start({ dryRun: true })
+  // The control: a plan changes nothing.
+  expect([planned.state, await machine.versionOf(0)]).toEqual(['planned', 7])
+
+  const report = await machine.start()
+
+  expect(report).toMatchObject({ state: 'done', reason: null, berths: 7, updated: 7, failed: [] })
+  expect([await machine.versionOf(0), await machine.versionOf(6)]).toEqual([8, 8])
+  expect(machine.events.filter(({ code }) => code === 'runner.started')).toHaveLength(2)
+  expect(await machine.wanted.read({ signal: quiet() })).toMatchObject({ ...machine.fleet.present(), fence: 0 })
+})
+
+test('a bad runner is rolled back with the reason, and the next good one goes through', async () => {
+  await using machine = await makeMachine(2)
+  await machine.install(8)
+  await rm(join(machine.runnerDir, 'berth_runner/child/results.py'))
+
+  const report = await machine.start()
+
+  expect(report).toMatchObject({
+    state: 'rolled_back',
+    reason: expect.stringContaining('2 of 2 berths could not be updated'),
+  })
+  expect(await machine.versionOf(0)).toBe(7)
+  expect(await machine.wanted.read({ signal: quiet() })).toMatchObject(machine.fleet.present())
+  await cp(packaged, machine.runnerDir, { recursive: true })
+  await machine.install(9)
+  expect([(await machine.start()).state, await machine.versionOf(0)]).toEqual(['done', 9])
+})
+
+test('a machine without berths is brought there too', async () => {
+  await using machine = await makeMachine(0)
+  await machine.install(8)
+
+  expect(await machine.start()).toMatchObject({ state: 'done', berths: 0 })
+
+  expect(machine.fleet.present().version).toBe(8)
+})
+
+test('a fence goes up behind the rollout, is refused beyond what is installed, and outlasts the server', async () => {
+  await using machine = await makeMachine(1)
+  await machine.install(8)
+  expect(await codeOf(machine.start({ fence: 9 }))).toBe('conflict')
+
+  await machine.start({ fence: 8 })
+
+  const fence = await machine.wanted.fences.of(machine.ids.berthId(), { signal: quiet() })
+  expect(fence).toEqual({ minRunnerVersion: 8, image: machine.fleet.present().image })
+  await machine.install(7)
+  expect(await codeOf(machine.start())).toBe('conflict')
+  const older = { image: `local:7@sha256:${'7'.repeat(64)}`, version: 7 }
+  await expect(openLocalWanted(machine.path, older)).rejects.toMatchObject({ code: 'config_invalid' })
+  // The control: a runner of that version starts behind the same fence.
+  await openLocalWanted(machine.path, { ...older, version: 8 })
+  expect(JSON.parse(await readFile(machine.path, 'utf8'))).toMatchObject({ fence: 8, version: 8 })
+})
