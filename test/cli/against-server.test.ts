@@ -247,3 +247,11 @@ test('a setting that makes no sense exits with 78', async () => {
   expect(code).toBe(78)
   expect(stderr).toContain('BERTH_PORT')
 })
+
+test('a rollout on the server’s own machine takes what is installed there, and no flags of AWS', async () => {
+  const { code, stdout } = await site.berth(['rollout', 'start', '--local', '--json'])
+  const mixed = await site.berth(['rollout', 'start', '--local', '--image', 'x@sha256:y'])
+
+  expect([code, JSON.parse(stdout).state]).toEqual([0, 'done'])
+  expect([mixed.code === 0, mixed.stderr.includes('--local')]).toEqual([false, true])
+})

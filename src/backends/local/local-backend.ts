@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, realpath } from 'node:fs/promises'
+import { access, mkdir, realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
@@ -82,7 +82,10 @@ interface Starting {
   readonly signal: AbortSignal
 }
 
-const startRunner = (settings: Settings, { layout, kept, signal }: Starting): Promise<RunnerProcess> => {
+const startRunner = async (settings: Settings, { layout, kept, signal }: Starting): Promise<RunnerProcess> => {
+  // Of its own: each runner sweeps what its runs have left there.
+  const scratchDir = join(layout.scratch, basename(kept.dir).slice(0, 12))
+  await mkdir(scratchDir, { recursive: true, mode: 0o700 })
   const { python, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } = settings
   const config = {
     level,
@@ -93,8 +96,7 @@ const startRunner = (settings: Settings, { layout, kept, signal }: Starting): Pr
     maxConcurrency,
     node,
     allowUnsafe: unsafe,
-    // Of its own: each sweeps what its runs have left there.
-    scratchDir: join(layout.scratch, basename(kept.dir).slice(0, 12)),
+    scratchDir,
   }
   const command = { python, runnerDir: kept.dir, image: kept.image, config }
   return RunnerProcess.start({ command, events: settings.events, clock: settings.clock }, signal)

@@ -24,6 +24,7 @@ interface Place {
   readonly kept: KeptRunner
   readonly runner: RunnerProcess
   runs: number
+  isRetired: boolean
   readonly drained: PromiseWithResolvers<void>
 }
 
@@ -31,8 +32,19 @@ const placeOf = (kept: KeptRunner, runner: RunnerProcess): Place => ({
   kept,
   runner,
   runs: 0,
+  isRetired: false,
   drained: Promise.withResolvers(),
 })
+
+const runIn = async (place: Place, ...asked: Parameters<Runner['run']>): ReturnType<Runner['run']> => {
+  place.runs += 1
+  try {
+    return await place.runner.run(...asked)
+  } finally {
+    place.runs -= 1
+    if (place.runs === 0 && place.isRetired) place.drained.resolve()
+  }
+}
 
 export const openRunnerSlot = async (first: KeptRunner, { start, events }: RunnerSlotOptions): Promise<RunnerSlot> => {
   const closing = new AbortController()
@@ -46,6 +58,7 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
   }
 
   const retire = async (place: Place): Promise<void> => {
+    place.isRetired = true
     if (place.runs > 0) await place.drained.promise
     await end(place.runner)
     events.emit({ code: 'runner.retired', level: 'info', detail: { image: place.kept.image } })
@@ -69,25 +82,21 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
     void retire(before)
   }
 
+  // One after the other: two candidates at once would only take each other's memory.
+  const afterwards = async (before: Promise<void>, ...asked: Parameters<RunnerSlot['replace']>): Promise<void> => {
+    await before.catch(() => undefined)
+    await replace(...asked)
+  }
+
   return {
     get kept() {
       return present.kept
     },
     hello: (signal) => present.runner.hello(signal),
     recycle: (signal) => present.runner.recycle(signal),
-    run: async (request, callbacks) => {
-      const place = present
-      place.runs += 1
-      try {
-        return await place.runner.run(request, callbacks)
-      } finally {
-        place.runs -= 1
-        if (place.runs === 0 && place !== present) place.drained.resolve()
-      }
-    },
+    run: (request, callbacks) => runIn(present, request, callbacks),
     replace: (next, prove) => {
-      // One after the other: two candidates at once would only take each other's memory.
-      const work = replacing.catch(() => undefined).then(() => replace(next, prove))
+      const work = afterwards(replacing, next, prove)
       replacing = work
       work.catch(() => undefined)
       return work

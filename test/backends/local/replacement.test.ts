@@ -48,11 +48,11 @@ const isAlive = (pid: number): boolean => {
 
 /** Runs code all the time, in a few runs at once, until it is told to stop; what came of each run. */
 const constantLoad = (machine: Machine) => {
-  let stopped = false
+  const stopping = new AbortController()
   const versions: number[] = []
   const faults: unknown[] = []
   const caller = async (): Promise<void> => {
-    while (!stopped && faults.length === 0) {
+    while (!stopping.signal.aborted && faults.length === 0) {
       const [ended] = await Promise.allSettled([machine.run('import time\ntime.sleep(0.05)\n6 * 7')])
       if (ended?.status === 'fulfilled' && ended.value.results[0]?.json === 42)
         versions.push(ended.value.runner.version)
@@ -61,7 +61,7 @@ const constantLoad = (machine: Machine) => {
   }
   const callers = [caller(), caller(), caller()]
   const stop = async (): Promise<void> => {
-    stopped = true
+    stopping.abort()
     await Promise.all(callers)
   }
   return { versions, faults, stop, [Symbol.asyncDispose]: stop }
@@ -182,9 +182,10 @@ describe('a bad release', () => {
 test('an image that is not on disk is refused with the one that is', async () => {
   await using machine = await makeMachine()
   const foreign = `local:9@sha256:${'9'.repeat(64)}`
+  const onDisk = await machine.onDisk()
 
   await expect(machine.update(foreign)).rejects.toMatchObject({
     code: 'unsupported',
-    message: expect.stringContaining(await machine.onDisk()),
+    message: expect.stringContaining(onDisk),
   })
 })
