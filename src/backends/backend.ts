@@ -11,9 +11,9 @@ export interface Backend {
   readonly dispatch: Dispatch
   readonly fleet: Fleet
   readonly files: TenantFiles
-  /** Absent where the runner comes with the server and cannot be older. */
+  /** Absent where something else asks for the fence, or nothing does. */
   readonly fences?: Fences
-  /** What a cell's rollouts go by; absent where the runner comes with the server. */
+  /** What a cell's rollouts go by; absent where that is kept elsewhere. */
   readonly wantedImage?: WantedReader
 }
 

@@ -190,7 +190,9 @@ test('fleet tells what the berths of the machine run', async () => {
 
   expect([plain.code, json.code], plain.stderr).toEqual([0, 0])
   expect(plain.stdout).toMatch(/^cell local\n/)
-  expect(JSON.parse(json.stdout)).toMatchObject({ data: [{ cell: 'local', wanted: null, problem: null }] })
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    data: [{ cell: 'local', wanted: { image: expect.stringMatching(/^local:\d+@sha256:/) }, problem: null }],
+  })
 })
 
 test('reconcile finds no gap where there is none', async () => {
