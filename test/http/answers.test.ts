@@ -131,6 +131,7 @@ describe('the documentation', () => {
       'reconcile',
       'resumeTenant',
       'revokeKey',
+      'startRollout',
       'streamRunEvents',
       'suspendTenant',
     ])
