@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir, realpath } from 'node:fs/promises'
+import { access, mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
@@ -82,9 +82,22 @@ interface Starting {
   readonly signal: AbortSignal
 }
 
+/** Of its own: each runner sweeps what its runs have left there. */
+const scratchOf = (layout: Layout, { dir }: KeptRunner): string => join(layout.scratch, basename(dir).slice(0, 12))
+
+/** What a runner left there that will not start again, after a crash with whatever its runs wrote. */
+const sweepScratch = async (layout: Layout, kept: KeptRunner, events: Events): Promise<void> => {
+  for (const name of await readdir(layout.scratch)) {
+    const path = join(layout.scratch, name)
+    if (path === scratchOf(layout, kept)) continue
+    await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
+      events.emit({ code: 'scratch.not_swept', level: 'warn', detail: { path }, error })
+    })
+  }
+}
+
 const startRunner = async (settings: Settings, { layout, kept, signal }: Starting): Promise<RunnerProcess> => {
-  // Of its own: each runner sweeps what its runs have left there.
-  const scratchDir = join(layout.scratch, basename(kept.dir).slice(0, 12))
+  const scratchDir = scratchOf(layout, kept)
   await mkdir(scratchDir, { recursive: true, mode: 0o700 })
   const { python, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } = settings
   const config = {
@@ -129,6 +142,7 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   const images = createRunnerImages(settings.runnerDir, layout.runners)
   const first = await images.keep()
   await images.keepOnly(first)
+  await sweepScratch(layout, first, settings.events)
   const runner = await openRunnerSlot(first, {
     start: (kept, signal) => startRunner(settings, { layout, kept, signal }),
     events: settings.events,

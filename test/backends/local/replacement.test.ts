@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -188,4 +188,17 @@ test('an image that is not on disk is refused with the one that is', async () =>
     code: 'unsupported',
     message: expect.stringContaining(onDisk),
   })
+})
+
+test('what a runner left behind that will not start again is swept at the start', async () => {
+  await using folder = await makeFolder()
+  const scratch = join(folder.path, 'berth/scratch')
+  await mkdir(join(scratch, 'before/run-1/deep'), { recursive: true })
+  await writeFile(join(scratch, 'before/run-1/deep/secret'), 'of a tenant')
+
+  await using backend = await makeBackend({ dataDir: join(folder.path, 'berth') })
+
+  const left = await readdir(scratch)
+  expect(left).toEqual([expect.stringMatching(/^[0-9a-f]{12}$/)])
+  expect((await backend.fleet.onDisk()).image).toContain(left[0])
 })
