@@ -174,7 +174,11 @@ def is_alive(pid: int, started: str) -> bool:
 
 
 def _remove_tree(folder: Path) -> None:
-    for child in [*folder.glob("run-*"), folder]:
+    # Another runner that starts at the same moment may clear the same folder.
+    runs: list[Path] = []
+    with suppress(OSError):
+        runs = list(folder.glob("run-*"))
+    for child in [*runs, folder]:
         with suppress(OSError):
             child.rmdir()
 
