@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts'
 import { visible } from '../visible.ts'
+import { reconcileFrom, reconcileFromOptions } from './reconcile-from.ts'
 
 export const reconcileCommand: CommandSpec = {
   usage: 'reconcile',
@@ -9,9 +10,18 @@ export const reconcileCommand: CommandSpec = {
     ['--apply', 'close the gaps that were found'],
     ['--rebuild', 'the store was lost: make its rows again from what lies with the berths'],
     ['--deep', 'look at settings, rights and the record of the owner too; some 15 minutes for 2,000 berths on AWS'],
+    ...reconcileFromOptions,
   ],
-  examples: ['reconcile', 'reconcile --apply --json', 'reconcile --rebuild', 'reconcile --rebuild --apply'],
-  act: async ({ flags, connect, terminal, signal }) => {
+  examples: [
+    'reconcile',
+    'reconcile --apply --json',
+    'reconcile --rebuild',
+    'reconcile --rebuild --apply',
+    'reconcile --from firebase --project example-app --apply',
+  ],
+  act: async (context) => {
+    const { flags, connect, terminal, signal } = context
+    if (flags['from'] !== undefined) return reconcileFrom(context)
     const apply = flags['apply'] === true
     const rebuild = flags['rebuild'] === true
     const berth = await connect()
