@@ -143,9 +143,22 @@ const contradictions = (env: Environment): readonly Problem[] => {
     ...atMost('BERTH_MAX_FILE_BYTES', 'BERTH_MAX_TENANT_BYTES'),
     ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
     ...hookContradictions(env),
+    ...issuerContradictions(env),
     ...firebaseContradictions(env),
     ...cellContradictions(env),
   ]
+}
+
+/** A subject is unique at its issuer only: whoever may choose theirs at one would be anybody of the other. */
+const issuerContradictions = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): readonly Problem[] => {
+  const issuerOf = new Map(issuers.map(({ project, issuer }) => [project, issuer]))
+  const crowded = new Set(
+    issuers.filter(({ project, issuer }) => issuerOf.get(project) !== issuer).map(({ project }) => project),
+  )
+  return [...crowded].map((project) => ({
+    variable: 'BERTH_OIDC_ISSUERS',
+    detail: `expected one issuer in the project ${JSON.stringify(project)}, got several, whose users' ids could meet; give each a project of its own`,
+  }))
 }
 
 /** Two doors to the ids of one project: the wider one would let in what the allow-list keeps out. */

@@ -63,7 +63,8 @@ const identity = {
   ...hookSettings,
   BERTH_OIDC_ISSUERS: parsedText<readonly OidcIssuer[]>({
     expected: 'JSON list of {project, issuer, audience, jwksUri?, tenantClaim?}',
-    reason: "Issuers whose ID tokens end users may call with (RS256 or ES256); the subject is the tenant's uid.",
+    reason:
+      "Issuers whose ID tokens end users may call with (RS256 or ES256); the subject is the tenant's uid, so each issuer has a project of its own.",
     absent: [],
     absentText: '[]',
     parse: (json) => parseIssuers(json),

@@ -71,7 +71,6 @@ interface HookEnvironment {
   readonly BERTH_HOOK_SECRETS: readonly Buffer[]
   readonly BERTH_HOOK_GOOGLE: GoogleHook | null
   readonly BERTH_HOOK_SOURCES: readonly HookSourceSetting[]
-  readonly BERTH_OIDC_ISSUERS: readonly { readonly project: string; readonly issuer: string }[]
 }
 
 /** A door that is open without being named, and two sources whose users could be taken for each other's. */
@@ -101,16 +100,5 @@ const sourceContradictions = (env: HookEnvironment): readonly Problem[] => {
     new Set(sources.map((source) => source[field])).size === sources.length
       ? []
       : [{ variable: 'BERTH_HOOK_SOURCES', detail: `expected another ${field} for each source, got one twice` }]
-  const crowded = sources.filter(({ project }) => issuersOf(env, project).size > 1)
-  return [
-    ...twice('name'),
-    ...twice('project'),
-    ...crowded.map(({ name }) => ({
-      variable: 'BERTH_HOOK_SOURCES',
-      detail: `expected one issuer of BERTH_OIDC_ISSUERS in the project of the source ${name}, got several, whose users have ids of their own`,
-    })),
-  ]
+  return [...twice('name'), ...twice('project')]
 }
-
-const issuersOf = (env: HookEnvironment, project: string): ReadonlySet<string> =>
-  new Set(env.BERTH_OIDC_ISSUERS.filter((issuer) => issuer.project === project).map(({ issuer }) => issuer))

@@ -144,12 +144,18 @@ describe('the configuration', () => {
     expect(message).not.toContain(secret)
   })
 
-  test('refuses a source in a project that two issuers share, as their ids could meet', () => {
+  test('refuses two issuers in one project, as the subject of one could be that of the other', () => {
     const issuers = ['https://a', 'https://b'].map((issuer) => ({ project: 'p', issuer, audience: 'x' }))
-    const env = { BERTH_HOOK_SOURCES: JSON.stringify([source]), BERTH_OIDC_ISSUERS: JSON.stringify(issuers) }
+    const [first] = issuers
 
-    expect(refusalOf(env).message).toContain('expected one issuer')
-    expect(parseConfig({ ...env, BERTH_OIDC_ISSUERS: JSON.stringify(issuers.slice(1)) }).hookSources).toHaveLength(1)
+    expect(refusalOf({ BERTH_OIDC_ISSUERS: JSON.stringify(issuers) }).message).toMatch(
+      /^BERTH_OIDC_ISSUERS: expected one issuer in the project "p", got several/,
+    )
+    for (const list of [
+      issuers.map((issuer, at) => ({ ...issuer, project: `p${at}` })),
+      [first, { ...first, audience: 'y' }],
+    ])
+      expect(parseConfig({ BERTH_OIDC_ISSUERS: JSON.stringify(list) }).oidcIssuers).toHaveLength(2)
   })
 
   test.each([
