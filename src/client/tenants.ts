@@ -2,7 +2,10 @@ import type { Receipt, TenantState } from '../domain/tenant.ts'
 import { entriesOf } from './pages.ts'
 import type { Waiting } from './runs.ts'
 import type { Transport } from './transport.ts'
-import type { Move, NewTenant, Page, WireBerth, WireTenant } from './wire.ts'
+import type { Move, NewTenant, Page, TenantLookup, TenantsFound, WireBerth, WireTenant } from './wire.ts'
+
+/** All are read anyway, so the fewest requests. */
+const MOST_IN_A_PAGE = 100
 
 export interface ListTenantsOptions extends Waiting, Partial<NewTenant> {
   readonly state?: TenantState | undefined
@@ -12,6 +15,8 @@ export interface ListTenantsOptions extends Waiting, Partial<NewTenant> {
 export interface Tenants {
   /** Oldest first; or the one that `project` and `uid` name, when there is one. */
   list(options?: ListTenantsOptions): AsyncIterable<WireTenant>
+  /** Which of these users are known here; changes nothing. */
+  lookUp(asked: TenantLookup, options?: Waiting): Promise<TenantsFound>
   /** @throws {BerthError} not_found */
   get(tenantId: string, options?: Waiting): Promise<WireTenant>
   /** The tenant of this external id, made when there is none. @throws {BerthError} berth_cap_reached, tenant_deleted */
@@ -42,11 +47,19 @@ export const createTenants = (transport: Transport): Tenants => {
         transport.json<Page<WireTenant>>({
           method: 'GET',
           path: ['v1', 'tenants'],
-          query: { ...filter, cursor },
+          query: { ...filter, cursor, limit: MOST_IN_A_PAGE },
           repeat: 'always',
           signal,
         }),
       ),
+    lookUp: (asked, { signal } = {}) =>
+      transport.json<TenantsFound>({
+        method: 'POST',
+        path: ['v1', 'tenants', 'lookup'],
+        json: asked,
+        repeat: 'always',
+        signal,
+      }),
     get: (tenantId, { signal } = {}) => one('GET', [tenantId], signal),
     create: (tenant, { signal } = {}) =>
       transport.json<WireTenant>({

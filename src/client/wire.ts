@@ -1,7 +1,7 @@
 import type { DispatchCapabilities, RuntimeDescription } from '../domain/ports/dispatch.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import type { Run } from '../domain/run.ts'
-import type { Berth, ExternalId, Tenant } from '../domain/tenant.ts'
+import type { Berth, ExternalId, Tenant, TenantState } from '../domain/tenant.ts'
 
 /** One page of a list, newest first where things have an age. */
 export interface Page<T> {
@@ -37,6 +37,19 @@ export interface WireTenant extends Pick<Tenant, 'externalId' | 'state'> {
 
 export interface NewTenant extends Pick<ExternalId, 'project' | 'uid'> {
   readonly identityTenant?: string | undefined
+}
+
+/** Those of the users asked for who have a tenant, or had one that was deleted. */
+export interface TenantsFound {
+  readonly tenants: readonly { readonly uid: string; readonly id: string; readonly state: TenantState }[]
+  /** What makes a berth on this server. */
+  readonly provisionOn: 'sign_up' | 'verified_email' | 'first_run'
+}
+
+export interface TenantLookup extends Pick<ExternalId, 'project'> {
+  readonly identityTenant?: string | undefined
+  /** At most 100. */
+  readonly uids: readonly string[]
 }
 
 export interface Move {

@@ -45,6 +45,24 @@ export const newTenantWire = z
   .strictObject({ ...externalIdShape, identityTenant: externalIdShape.identityTenant.default('') })
   .meta({ id: 'NewTenant', description: 'Who the tenant is to the identity provider.' })
 
+export const tenantLookupWire = z
+  .strictObject({
+    project: externalIdShape.project,
+    identityTenant: externalIdShape.identityTenant.default(''),
+    uids: z.array(externalIdShape.uid).min(1).max(100),
+  })
+  .meta({ id: 'TenantLookup', description: 'Users of one identity project, or of one tenant in it.' })
+
+export const tenantsFoundWire = z
+  .object({
+    tenants: z.array(z.object({ uid: externalIdShape.uid, id: tenantIdSchema, state: tenantStateSchema })),
+    provisionOn: z.enum(['sign_up', 'verified_email', 'first_run']),
+  })
+  .meta({
+    id: 'TenantsFound',
+    description: 'Those of them who have a tenant or had one, and what makes a berth on this server.',
+  })
+
 export const tenantWire = z
   .object({
     id: tenantIdSchema,

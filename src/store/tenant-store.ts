@@ -1,9 +1,10 @@
 import type { TenantId } from '../domain/ids.ts'
 import type { Page, PageRequest, TenantStore } from '../domain/ports/store.ts'
-import type { Tenant, TenantState } from '../domain/tenant.ts'
+import type { ExternalId, Tenant, TenantState } from '../domain/tenant.ts'
 import { parseCursor, toPage } from './cursor.ts'
 import type { Database } from './database.ts'
 import { finishDeprovision, listDeprovisioned, requestDeletion } from './deprovision.ts'
+import { externalKeyOf } from './hashes.ts'
 import { setOwnerDue } from './owner-records.ts'
 import { parseTenant } from './rows.ts'
 import { signUp } from './sign-up.ts'
@@ -31,6 +32,18 @@ const listTenants = (
         eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(place.createdAt, place.id as TenantId)),
       )
     return toPage(await query.execute(), limit, parseTenant)
+  })
+
+const findByExternalIds = (
+  database: Database,
+  externalIds: readonly ExternalId[],
+): Promise<readonly (Tenant | null)[]> =>
+  database.read(async (db) => {
+    const keys = externalIds.map(externalKeyOf)
+    const rows =
+      keys.length === 0 ? [] : await db.selectFrom('tenants').selectAll().where('external_key', 'in', keys).execute()
+    const byKey = new Map(rows.map((row) => [row.external_key, parseTenant(row)]))
+    return keys.map((key) => byKey.get(key) ?? null)
   })
 
 const statesOf = (database: Database, tenantIds: readonly TenantId[]): Promise<ReadonlyMap<TenantId, TenantState>> =>
@@ -61,6 +74,7 @@ export const createTenantStore = (database: Database): TenantStore => ({
       parseOrNull(await db.selectFrom('tenants').selectAll().where('id', '=', tenantId).executeTakeFirst()),
     ),
   findByExternalId: (externalId) => database.read(async (db) => parseOrNull(await findTenantByKey(db, externalId))),
+  findByExternalIds: (externalIds) => findByExternalIds(database, externalIds),
   list: (options) => listTenants(database, options),
   statesOf: (tenantIds) => statesOf(database, tenantIds),
   setSuspended: (tenantId, suspended) => setSuspended(database, tenantId, suspended),

@@ -34,6 +34,20 @@ const describeSignUp = ({ create }: StoreHarness): void => {
     expect(await store.berths.findByTenant(tenant.id)).toEqual(berth)
   })
 
+  test('many are found at once, in the order in which they were asked for; a tombstone is one of them', async () => {
+    await using site = await create()
+    await using store = await site.open()
+    const { tenant: ada } = await signUp(store, 'ada')
+    const { tenant: twin } = await signUp(store, 'Ada')
+    const gone = await store.tenants.requestDeletion(deletion('gone'))
+
+    expect(await store.tenants.findByExternalIds([])).toEqual([])
+    expect(
+      await store.tenants.findByExternalIds(['Ada', 'nobody', 'ada', 'gone', 'Ada'].map((uid) => externalId(uid))),
+    ).toEqual([twin, null, ada, gone, twin])
+    expect(await store.tenants.findByExternalIds([externalId('ada', 'forum')])).toEqual([null])
+  })
+
   test('a second sign-up of the same user finds the first', async () => {
     await using site = await create()
     await using store = await site.open()

@@ -71,6 +71,52 @@ describe('/v1/tenants', () => {
     expect(active.body.data.map((tenant: { id: string }) => tenant.id)).toContain(body.id)
   })
 
+  test('tells which of many users are known, deleted ones too, and makes nobody', async () => {
+    const known = (await create('known')).body
+    const twin = (await create('known', { identityTenant: 'blue' })).body
+    const left = (await create('left')).body
+    await server.operator('DELETE', `/v1/tenants/${left.id}`)
+    const lookUp = (more: object) =>
+      server.operator('POST', '/v1/tenants/lookup', {
+        json: { project: 'demo', uids: ['left', 'new', 'known'], ...more },
+      })
+
+    const { status, body } = await lookUp({})
+
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      tenants: [
+        { uid: 'left', id: left.id },
+        { uid: 'known', id: known.id, state: 'active' },
+      ],
+      provisionOn: 'sign_up',
+    })
+    expect(['deprovisioning', 'deleted']).toContain(body.tenants[0].state)
+    expect((await lookUp({ identityTenant: 'blue' })).body.tenants).toMatchObject([{ id: twin.id }])
+    expect((await lookUp({ project: 'other' })).body.tenants).toEqual([])
+    expect((await lookUp({ uids: ['new'] })).body.tenants).toEqual([])
+  })
+
+  test.each([
+    ['nobody', []],
+    ['101 users', Array.from({ length: 101 }, (_, at) => `u${at}`)],
+    ['half a character', ['a\ud800']],
+  ])('refuses to look up %s', async (_name, uids) => {
+    const json = { project: 'demo', uids }
+
+    expect(await server.operator('POST', '/v1/tenants/lookup', { json })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_request' },
+    })
+  })
+
+  test('looks up a hundred of the longest uids', async () => {
+    const uids = Array.from({ length: 100 }, (_, at) => `${at}`.padEnd(128, '\u0001'))
+    const json = { project: 'demo', uids }
+
+    expect((await server.operator('POST', '/v1/tenants/lookup', { json })).status).toBe(200)
+  })
+
   test('pages through all', async () => {
     for (const uid of ['p1', 'p2', 'p3']) await create(uid)
     const ids: string[] = []

@@ -46,6 +46,7 @@ describe('who may call', () => {
   const operatorRows = (): readonly Row[] => [
     ['GET', '/v1/tenants'],
     ['POST', '/v1/tenants', { json: { project: 'demo', uid: 'x' } }],
+    ['POST', '/v1/tenants/lookup', { json: { project: 'demo', uids: ['bob'] } }],
     ['GET', `/v1/tenants/${tenantId}`],
     ['POST', `/v1/tenants/${tenantId}/suspend`],
     ['POST', `/v1/tenants/${tenantId}/resume`],

@@ -77,6 +77,8 @@ export interface TenantStore {
   }): Promise<Tenant>
   find(tenantId: TenantId): Promise<Tenant | null>
   findByExternalId(externalId: ExternalId): Promise<Tenant | null>
+  /** In the order in which they are asked for; null for who is not known. */
+  findByExternalIds(externalIds: readonly ExternalId[]): Promise<readonly (Tenant | null)[]>
   /** Oldest first. */
   list(options: PageRequest & { state: TenantState | null }): Promise<Page<Tenant>>
   /** States of those that exist. */

@@ -11,9 +11,21 @@ import { readJson } from '../read-body.ts'
 import type { RequestContext } from '../request-context.ts'
 import { sendJson } from '../send.ts'
 import { viewBerth, viewTenant } from '../views.ts'
-import { berthWire, moveWire, newTenantWire, pageOf, pageQuery, receiptWire, tenantWire } from '../wire.ts'
+import {
+  berthWire,
+  moveWire,
+  newTenantWire,
+  pageOf,
+  pageQuery,
+  receiptWire,
+  tenantLookupWire,
+  tenantsFoundWire,
+  tenantWire,
+} from '../wire.ts'
 
 const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
+/** A hundred uids, each unit of them escaped. */
+const LOOKUP_BODY = { ...BODY, maxBytes: 128 * 1024 }
 
 const tenantIdOf = ({ request }: RequestContext): TenantId => {
   const parsed = tenantIdSchema.safeParse(pathPart(request, 'id'))
@@ -81,6 +93,29 @@ const createTenant = (deps: HttpDeps): Operation => ({
     if (outcome === 'tombstone') throw new BerthError('tenant_deleted', 'A tenant of this name was deleted.')
     response.setHeader('Location', `/v1/tenants/${tenant.id}`)
     sendJson(response, outcome === 'created' ? 201 : 200, viewTenant(tenant, berth))
+  },
+})
+
+const lookUpTenants = (deps: HttpDeps): Operation => ({
+  method: 'post',
+  path: '/v1/tenants/lookup',
+  id: 'lookUpTenants',
+  tag: 'tenants',
+  access: 'operator',
+  summary: 'Which of up to 100 users have a tenant, or had one that was deleted',
+  description: 'Changes nothing. Who is not known is left out of the answer.',
+  body: { schema: tenantLookupWire },
+  answers: { 200: { description: 'The tenants that were found.', schema: tenantsFoundWire } },
+  errors: ['invalid_request', 'malformed_json'],
+  async handle({ request, response }) {
+    const asked = parseInput(tenantLookupWire, await readJson(request, LOOKUP_BODY), { where: 'body' })
+    const { project, identityTenant, uids } = asked
+    const found = await deps.store.tenants.findByExternalIds(uids.map((uid) => ({ project, identityTenant, uid })))
+    const tenants = uids.flatMap((uid, at) => {
+      const tenant = found[at]
+      return tenant === null || tenant === undefined ? [] : [{ uid, id: tenant.id, state: tenant.state }]
+    })
+    sendJson(response, 200, { tenants, provisionOn: deps.provisionOn })
   },
 })
 
@@ -191,6 +226,7 @@ const getReceipt = (deps: HttpDeps): Operation => ({
 export const tenantOperations = (deps: HttpDeps): readonly Operation[] => [
   listTenants(deps),
   createTenant(deps),
+  lookUpTenants(deps),
   getTenant(deps),
   setSuspended(deps, 'suspend'),
   setSuspended(deps, 'resume'),
