@@ -78,11 +78,16 @@ export const assertPlainEncoding = (request: IncomingMessage): void => {
 }
 
 export const parseJson = (body: Buffer): unknown => {
-  if (body.length === 0) throw new BerthError('malformed_json', 'The body is empty; expected a JSON object.')
-  if (!isUtf8(body)) throw new BerthError('malformed_json', 'The body is not UTF-8.')
-  const value = parseText(body.toString('utf8'))
+  const value = parseForeignJson(body)
   assertShape(value, 0)
   return value
+}
+
+/** For bodies of which a few fields are read and the rest, which may be anybody's, is dropped. */
+export const parseForeignJson = (body: Buffer): unknown => {
+  if (body.length === 0) throw new BerthError('malformed_json', 'The body is empty; expected a JSON object.')
+  if (!isUtf8(body)) throw new BerthError('malformed_json', 'The body is not UTF-8.')
+  return parseText(body.toString('utf8'))
 }
 
 const parseText = (text: string): unknown => {

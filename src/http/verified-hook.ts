@@ -2,34 +2,55 @@ import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { HookDoor } from '../identity/hook-door.ts'
 import { tooManyFailures } from './authenticate.ts'
 import type { HttpDeps } from './http-deps.ts'
-import { assertJson, parseJson, readBody } from './read-body.ts'
+import { assertJson, parseForeignJson, parseJson, readBody } from './read-body.ts'
 import type { RequestContext } from './request-context.ts'
 import { sourceOf, type SourceLimiter } from './source-limiter.ts'
 
-const MAX_HOOK_BYTES = 64 * 1024
 const TIMEOUT_MS = 10_000
+
+interface HookForm {
+  readonly maxBytes: number
+  readonly parse: (raw: Buffer) => unknown
+}
+
+/** Nothing but ids. */
+export const ownForm: HookForm = { maxBytes: 64 * 1024, parse: parseJson }
+
+/**
+ * A provider passes on what users wrote into their own metadata. Whatever they put there, the word that they were deleted must come
+ * through, so neither its names nor its depth is judged, and there is room for it.
+ */
+export const providerForm: HookForm = { maxBytes: 256 * 1024, parse: parseForeignJson }
 
 export interface VerifiedHook {
   readonly body: unknown
   readonly eventId: string | null
 }
 
-/** What a hook says, once its door let it in. Strangers are counted and slowed down by their address. */
+export interface HookSender {
+  readonly door: HookDoor
+  readonly form: HookForm
+}
+
+/**
+ * What a hook says, once its door let it in. Strangers are counted and slowed down by their address; a good proof passes however many
+ * bad ones came from there, so that a stranger behind the same proxy or address cannot shut the hook.
+ */
 export const createHookReader =
   ({ clock }: Pick<HttpDeps, 'clock'>, strangers: SourceLimiter) =>
-  async (door: HookDoor, { request }: RequestContext): Promise<VerifiedHook> => {
+  async ({ door, form }: HookSender, { request }: RequestContext): Promise<VerifiedHook> => {
     const source = sourceOf(request.ip)
     const waitSeconds = strangers.waitSeconds(source)
-    if (waitSeconds > 0) throw tooManyFailures(waitSeconds)
     assertJson(request)
-    const raw = await readBody(request, { maxBytes: MAX_HOOK_BYTES, timeoutMs: TIMEOUT_MS })
-    try {
-      const { eventId } = await door.verify({ body: raw, header: (name) => request.get(name), now: clock.now() })
-      return { body: parseJson(raw), eventId }
-    } catch (error) {
-      if (isBerthError(error) && error.code === 'unauthenticated') strangers.take(source)
-      throw error
-    }
+    const raw = await readBody(request, { maxBytes: form.maxBytes, timeoutMs: TIMEOUT_MS })
+    const { eventId } = await door
+      .verify({ body: raw, header: (name) => request.get(name), now: clock.now() })
+      .catch((error: unknown) => {
+        if (!isBerthError(error) || error.code !== 'unauthenticated') throw error
+        strangers.take(source)
+        throw waitSeconds > 0 ? tooManyFailures(waitSeconds) : error
+      })
+    return { body: form.parse(raw), eventId }
   }
 
 export type HookReader = ReturnType<typeof createHookReader>

@@ -73,7 +73,7 @@ interface HookEnvironment {
   readonly BERTH_HOOK_SOURCES: readonly HookSourceSetting[]
 }
 
-/** A door that is open without being named, and two sources whose users could be taken for each other's. */
+/** A door that is open without being named, one proof that opens two doors, and two sources whose users could be taken for each other's. */
 export const hookContradictions = (env: HookEnvironment): readonly Problem[] => [
   ...doorContradictions(env),
   ...sourceContradictions(env),
@@ -100,5 +100,19 @@ const sourceContradictions = (env: HookEnvironment): readonly Problem[] => {
     new Set(sources.map((source) => source[field])).size === sources.length
       ? []
       : [{ variable: 'BERTH_HOOK_SOURCES', detail: `expected another ${field} for each source, got one twice` }]
-  return [...twice('name'), ...twice('project')]
+  return [...twice('name'), ...twice('project'), ...sharedProofs(env)]
+}
+
+/** A signature names no door: what one sender signed would hold at the other's. */
+const sharedProofs = ({
+  BERTH_HOOK_SECRETS: own,
+  BERTH_HOOK_SOURCES: sources,
+}: HookEnvironment): readonly Problem[] => {
+  const proofs = [own, ...sources.map(({ secrets, bearer }) => secrets ?? bearer ?? [])]
+  const all = proofs.flatMap((list) => new Set(list.map((proof) => proof.toString('base64'))).values().toArray())
+  if (new Set(all).size === all.length) return []
+  return problem(
+    'BERTH_HOOK_SOURCES',
+    'expected secrets and tokens of its own for each source, got one that another source or BERTH_HOOK_SECRETS has as well',
+  )
 }

@@ -144,6 +144,19 @@ describe('the configuration', () => {
     expect(message).not.toContain(secret)
   })
 
+  test('refuses one secret for two doors, as a signature names no door', () => {
+    const other = { name: 'b', provider: 'clerk', project: 'q', secrets: [secret] }
+    const refusals = [
+      refusalOf({ BERTH_HOOK_SOURCES: JSON.stringify([source, other]) }),
+      refusalOf({ BERTH_HOOK_SECRETS: secret, BERTH_HOOK_SOURCES: JSON.stringify([source]) }),
+    ]
+
+    for (const { message } of refusals) {
+      expect(message).toMatch(/^BERTH_HOOK_SOURCES: expected secrets and tokens of its own/)
+      expect(message).not.toContain(secret)
+    }
+  })
+
   test('refuses two issuers in one project, as the subject of one could be that of the other', () => {
     const issuers = ['https://a', 'https://b'].map((issuer) => ({ project: 'p', issuer, audience: 'x' }))
     const [first] = issuers

@@ -10,7 +10,7 @@ import type { RequestContext } from '../request-context.ts'
 import { sendJson } from '../send.ts'
 import { isDeferred } from '../sign-up-policy.ts'
 import type { SourceLimiter } from '../source-limiter.ts'
-import { createHookReader, hookClosed, type HookReader } from '../verified-hook.ts'
+import { createHookReader, hookClosed, type HookReader, ownForm, providerForm } from '../verified-hook.ts'
 import { hookAnswerWire, hookWire } from '../wire.ts'
 
 interface UserEvent {
@@ -28,6 +28,7 @@ const errors: readonly ErrorCode[] = [
   'invalid_request',
   'malformed_json',
   'unauthenticated',
+  'forbidden',
   'identity_unavailable',
   'rate_limited',
   'not_found',
@@ -49,12 +50,23 @@ const receiveIdentityHook = (deps: HttpDeps, read: HookReader): Operation => ({
   errors,
   async handle(context) {
     if (deps.hookDoor === null) throw hookClosed()
-    const { body, eventId } = await read(deps.hookDoor, context)
+    const { body, eventId } = await read({ door: deps.hookDoor, form: ownForm }, context)
     const { type, data } = parseInput(hookWire, body, { where: 'body' })
     const { emailVerified, ...externalId } = data
+    assertNoSourceSpeaksFor(deps, externalId.project)
     await obey(deps, context, { type, externalId, emailVerified, eventId: eventId ?? '' })
   },
 })
+
+/** A project has one sender: whose secret opens this door must not delete the users of a provider that has a door of its own. */
+const assertNoSourceSpeaksFor = ({ hookSources }: HttpDeps, project: string): void => {
+  const taken = hookSources.values().some((source) => source.project === project)
+  if (taken)
+    throw new BerthError(
+      'forbidden',
+      'Of the users of this identity project a source of BERTH_HOOK_SOURCES tells, and nobody else.',
+    )
+}
 
 const receiveProviderHook = (deps: HttpDeps, read: HookReader): Operation => ({
   method: 'post',
@@ -69,7 +81,7 @@ const receiveProviderHook = (deps: HttpDeps, read: HookReader): Operation => ({
   errors,
   async handle(context) {
     const source = sourceOf(deps, context)
-    const { body, eventId } = await read(source.door, context)
+    const { body, eventId } = await read({ door: source.door, form: providerForm }, context)
     const event = source.read(body)
     if (event.type === 'ignored') return ignore(deps, context, event.reason)
     const externalId = parseInput(
