@@ -46,7 +46,7 @@ export const errorTable = {
     'caller',
     false,
     'Who is calling is not known',
-    'Send Authorization: Bearer with a service key or an ID token that has not expired.',
+    'Send Authorization: Bearer with a service key or an ID token that has not expired; sign in again for a new one.',
   ),
   forbidden: entry(
     403,
@@ -329,7 +329,7 @@ export const errorTable = {
     'platform',
     true,
     'Tokens cannot be checked now',
-    "Repeat after Retry-After; operators check the issuer's keys.",
+    "Repeat after Retry-After; operators check the issuer's keys and, for users of Firebase, Google's credentials.",
   ),
   shutting_down: entry(
     503,

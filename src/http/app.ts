@@ -143,7 +143,10 @@ const perform = async (
   { deps, authenticate }: { deps: HttpDeps; authenticate: Authenticator },
 ): Promise<void> => {
   if (operation.access === 'public' || operation.access === 'hook') return operation.handle(context)
-  const { caller, who } = await authenticate(context.request, context.signal)
+  const { caller, who } = await authenticate(context.request, {
+    signal: context.signal,
+    sensitive: operation.sensitive !== false,
+  })
   context.response.setHeader('Cache-Control', 'private, no-store')
   switch (operation.access) {
     case 'caller':

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Request } from 'express'
 import { BerthError, isBerthError } from '../domain/errors.ts'
-import type { Caller } from '../domain/ports/identity-verifier.ts'
+import type { Caller, VerifyOptions } from '../domain/ports/identity-verifier.ts'
 import { externalIdSchema, type ExternalId } from '../domain/tenant.ts'
 import type { HttpDeps } from './http-deps.ts'
 import type { SourceLimiter } from './source-limiter.ts'
@@ -28,14 +28,14 @@ export const createAuthenticator = (identity: HttpDeps['identity'], strangers: S
     if (knownGood.size > MAX_KNOWN && oldest !== undefined) knownGood.delete(oldest)
   }
 
-  return async (request: Request, signal: AbortSignal): Promise<Identified> => {
+  return async (request: Request, options: VerifyOptions): Promise<Identified> => {
     const source = sourceOf(request.ip)
     const waitSeconds = strangers.waitSeconds(source)
     try {
       const credential = bearerOf(request)
       const fingerprint = hash('sha256', credential, 'base64')
       if (waitSeconds > 0 && !knownGood.has(fingerprint)) throw tooManyFailures(waitSeconds)
-      const caller = await identity.verify(credential, { signal })
+      const caller = await identity.verify(credential, options)
       remember(fingerprint)
       return { caller, who: whoOf(caller, request) }
     } catch (error) {

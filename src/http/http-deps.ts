@@ -4,7 +4,7 @@ import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Events } from '../domain/ports/events.ts'
-import type { Caller } from '../domain/ports/identity-verifier.ts'
+import type { Caller, VerifyOptions } from '../domain/ports/identity-verifier.ts'
 import type { Store } from '../domain/ports/store.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
 import type { HookDoor } from '../identity/hook-door.ts'
@@ -55,7 +55,7 @@ export interface HttpDeps {
   readonly files: TenantFiles
   readonly backend: Pick<Dispatch, 'capabilities' | 'describe'>
   readonly store: Pick<Store, 'tenants' | 'berths' | 'ping'>
-  readonly identity: { verify(credential: string, options: { signal: AbortSignal }): Promise<Caller> }
+  readonly identity: { verify(credential: string, options: VerifyOptions): Promise<Caller> }
   readonly keys: Pick<ServiceKeys, 'create' | 'list' | 'revoke'>
   /** Null while nothing is configured that opens it: the hook is closed. */
   readonly hookDoor: HookDoor | null

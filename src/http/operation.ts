@@ -21,6 +21,8 @@ interface OperationBase {
   readonly query?: z.ZodObject
   readonly headers?: z.ZodObject
   readonly body?: { readonly schema?: z.ZodType; readonly mime?: string }
+  /** False where a user only looks at state or ends a run, which goes on while it is not known whether they are still let in. */
+  readonly sensitive?: false
   readonly answers: Readonly<Record<string, Answer>>
   /** What may go wrong besides what every operation has. */
   readonly errors?: readonly ErrorCode[]

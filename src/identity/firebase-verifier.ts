@@ -1,120 +1,91 @@
-import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import type { JWTPayload } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Caller, IdentityVerifier } from '../domain/ports/identity-verifier.ts'
 import { externalIdSchema } from '../domain/tenant.ts'
 import type { FirebaseProject } from './firebase-project.ts'
+import { claimedIssuer, type ExpectedToken, refused, verifyFirebaseToken } from './firebase-token.ts'
+import { createFirebaseUserCheck, type FirebaseUserCheck, type SignedIn } from './firebase-user-check.ts'
+import type { FirebaseUserLookup } from './firebase-user-lookup.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 import { hashCredential } from './key-secret.ts'
 
 export interface FirebaseVerifierOptions {
   readonly firebase: FirebaseProject
   readonly clock: Clock
+  /** Needed where `firebase.revocation` is not `never`. */
+  readonly users?: FirebaseUserLookup
   /** @default globalThis.fetch */
   readonly fetch?: typeof globalThis.fetch
   readonly jwksCooldownMs?: number
 }
 
-const CLOCK_TOLERANCE_SECONDS = 60
 const MAX_CACHED_TOKENS = 10_000
 /** A token is trusted from the cache for at most this long, so that a key that Google withdrew stops working. */
 const MAX_CACHE_MS = 5 * 60_000
 
+interface Judged {
+  readonly caller: Caller
+  readonly signedIn: SignedIn
+  readonly until: number
+}
+
 /** Firebase ID tokens of one project. A token of any other issuer is left to the next verifier. */
 export const createFirebaseVerifier = (options: FirebaseVerifierOptions): IdentityVerifier => {
+  const { firebase, clock } = options
+  const issuer = `https://securetoken.google.com/${firebase.project}`
+  const allowed = new Set(firebase.tenants)
+  const keys = keysOf(options, issuer)
+  const check = userCheckOf(options)
+  const cache = new LRUCache<string, Judged>({ max: MAX_CACHED_TOKENS })
+
+  const judge = async (credential: string, now: Date): Promise<Judged> => {
+    const payload = await verifyFirebaseToken(credential, { issuer, project: firebase.project, keys, now })
+    const identityTenant = tenantOf(payload)
+    // The signature holds for every tenant of the project: they share issuer, audience and keys.
+    if (identityTenant !== '' && !allowed.has(identityTenant))
+      throw refused('its Identity Platform tenant is not one that BERTH_FIREBASE names')
+    const caller = callerOf(payload, firebase.project, identityTenant)
+    return {
+      caller,
+      signedIn: { user: caller.externalId, authTime: Number(payload['auth_time']) },
+      until: Math.min((payload.exp ?? 0) * 1000, now.getTime() + MAX_CACHE_MS),
+    }
+  }
+
+  return {
+    async verify(credential, verifying) {
+      const now = clock.now()
+      const hash = hashCredential(credential)
+      const known = cache.get(hash)
+      const isFresh = known !== undefined && now.getTime() < known.until
+      if (!isFresh && claimedIssuer(credential) !== issuer) return null
+      const judged = isFresh ? known : await judge(credential, now)
+      if (!isFresh) cache.set(hash, judged)
+      await check?.assertLetIn(judged.signedIn, verifying)
+      return judged.caller
+    },
+  }
+}
+
+/** The emulator has none: it signs nothing. */
+const keysOf = (options: FirebaseVerifierOptions, issuer: string): ExpectedToken['keys'] => {
   const { firebase, clock, fetch = globalThis.fetch, jwksCooldownMs } = options
-  const { project, tenants, jwksUri } = firebase
-  const issuer = `https://securetoken.google.com/${project}`
-  const allowed = new Set(tenants)
-  const keys = createIssuerKeys({
+  const { project, jwksUri, emulator } = firebase
+  if (emulator !== null) return null
+  return createIssuerKeys({
     issuer: { project, issuer, audience: project, jwksUri },
     clock,
     fetch,
     ...(jwksCooldownMs !== undefined && { cooldownMs: jwksCooldownMs }),
   })
-  const cache = new LRUCache<string, { readonly caller: Caller; readonly until: number }>({ max: MAX_CACHED_TOKENS })
-
-  return {
-    async verify(credential) {
-      const now = clock.now()
-      const hash = hashCredential(credential)
-      const known = cache.get(hash)
-      if (known !== undefined && now.getTime() < known.until) return known.caller
-      if (claimedIssuer(credential) !== issuer) return null
-      const payload = await verifyToken(credential, { issuer, project, keys, now })
-      const identityTenant = tenantOf(payload)
-      // The signature holds for every tenant of the project: they share issuer, audience and keys.
-      if (identityTenant !== '' && !allowed.has(identityTenant))
-        throw refused('its Identity Platform tenant is not one that BERTH_FIREBASE names')
-      const caller = callerOf(payload, project, identityTenant)
-      cache.set(hash, { caller, until: Math.min((payload.exp ?? 0) * 1000, now.getTime() + MAX_CACHE_MS) })
-      return caller
-    },
-  }
 }
 
-const refused = (detail: string, cause?: unknown): BerthError =>
-  new BerthError('unauthenticated', `The Firebase ID token was refused: ${detail}.`, { cause })
-
-/** Nobody has vouched for it yet: it only tells who is to judge the token. */
-const claimedIssuer = (credential: string): unknown => {
-  try {
-    return decodeJwt(credential).iss
-  } catch {
-    return null
-  }
-}
-
-interface Expected {
-  readonly issuer: string
-  readonly project: string
-  readonly keys: JWTVerifyGetKey
-  readonly now: Date
-}
-
-const verifyToken = async (token: string, { issuer, project, keys, now }: Expected): Promise<JWTPayload> => {
-  try {
-    const { payload } = await jwtVerify(token, withKeyId(keys), {
-      issuer,
-      audience: project,
-      algorithms: ['RS256'],
-      requiredClaims: ['aud', 'exp', 'iat', 'sub', 'auth_time'],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: now,
-    })
-    // jose takes a list that has the audience in it; Firebase writes one.
-    if (payload.aud !== project) throw refused('the claim "aud" does not hold')
-    for (const claim of ['iat', 'auth_time']) assertPast(payload, claim, now)
-    return payload
-  } catch (error) {
-    if (isBerthError(error)) throw error
-    throw refused(reasonOf(error), error)
-  }
-}
-
-/** A token without a key id would be tried with whatever key there is. */
-const withKeyId =
-  (keys: JWTVerifyGetKey): JWTVerifyGetKey =>
-  (header, token) => {
-    if (typeof header.kid !== 'string' || header.kid === '') throw refused('it names no key')
-    return keys(header, token)
-  }
-
-const assertPast = (payload: JWTPayload, claim: string, now: Date): void => {
-  const at = payload[claim]
-  if (typeof at !== 'number' || !Number.isFinite(at)) throw refused(`the claim "${claim}" is not a time`)
-  if (at > now.getTime() / 1000 + CLOCK_TOLERANCE_SECONDS) throw refused(`the claim "${claim}" is in the future`)
-}
-
-/** jose's own messages may quote claims; these do not. */
-const reasonOf = (error: unknown): string => {
-  if (error instanceof errors.JWTExpired) return 'it has expired'
-  if (error instanceof errors.JWTClaimValidationFailed) return `the claim "${error.claim}" does not hold`
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not RS256'
-  if (error instanceof errors.JWKSNoMatchingKey) return 'it is signed by a key that Google does not publish'
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature does not hold'
-  return 'it is malformed'
+const userCheckOf = ({ firebase, users, clock }: FirebaseVerifierOptions): FirebaseUserCheck | null => {
+  const { revocation: policy } = firebase
+  if (policy === 'never') return null
+  if (users === undefined) throw new TypeError(`the policy "${policy}" needs somebody who looks users up`)
+  return createFirebaseUserCheck({ policy, users, clock })
 }
 
 /** Empty for a user of the project itself, as the sign-up hook has it. */
@@ -126,7 +97,9 @@ const tenantOf = (payload: JWTPayload): string => {
   return tenant
 }
 
-const callerOf = (payload: JWTPayload, project: string, identityTenant: string): Caller => {
+type FirebaseCaller = Extract<Caller, { kind: 'user' }>
+
+const callerOf = (payload: JWTPayload, project: string, identityTenant: string): FirebaseCaller => {
   const parsed = externalIdSchema.safeParse({ project, identityTenant, uid: payload.sub })
   if (!parsed.success) throw refused('its subject is not a usable id')
   const verified = payload['email_verified'] === true

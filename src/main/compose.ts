@@ -65,6 +65,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
   const store = resources.use(await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, clock }))
   metrics.watchBerths(store.berths, config.maxBerths)
   const keys = createServiceKeys({ keys: store.keys, clock, ids })
+  const identity = await openIdentity(config, { ...base, keys, resources })
   await ensureOperatorKey(config, { keys, ids })
   const backend = resources.use(await openBackend(config, { ...base, berths: store.berths }))
   const { berths, fleet, files, dispatch, fences } = backend
@@ -93,7 +94,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       rollouts: backend.rollouts?.(createStoreActivity(store)) ?? null,
       stopping: streams.signal,
       backend: dispatch,
-      identity: openIdentity(config, keys, clock),
+      identity,
       ...openHooks(config, clock),
     },
     { limits: limitsOf(config), trustProxyHops: config.trustProxyHops, version: packageVersion() },

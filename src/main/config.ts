@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { BerthError } from '../domain/errors.ts'
 import type { RunLimits } from '../domain/limits.ts'
 import { environmentSchema, type Environment } from './environment.ts'
+import { firebaseContradictions } from './firebase-settings.ts'
 import { nearestWord } from '../domain/nearest-word.ts'
 import { hookContradictions } from './hook-settings.ts'
 import { settingOf } from './setting.ts'
@@ -159,21 +160,6 @@ const issuerContradictions = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): rea
     variable: 'BERTH_OIDC_ISSUERS',
     detail: `expected one issuer in the project ${JSON.stringify(project)}, got several, whose users' ids could meet; give each a project of its own`,
   }))
-}
-
-/** Two doors to the ids of one project: the wider one would let in what the allow-list keeps out. */
-const firebaseContradictions = ({ BERTH_FIREBASE: firebase, ...env }: Environment): readonly Problem[] => {
-  if (firebase === null) return []
-  const issuer = `https://securetoken.google.com/${firebase.project}`
-  const doors = {
-    BERTH_OIDC_ISSUERS: env.BERTH_OIDC_ISSUERS.some(
-      (other) => other.project === firebase.project || other.issuer === issuer,
-    ),
-    BERTH_HOOK_SOURCES: env.BERTH_HOOK_SOURCES.some(({ project }) => project === firebase.project),
-  }
-  return Object.entries(doors)
-    .filter(([, taken]) => taken)
-    .map(([variable]) => ({ variable, detail: 'expected no entry for the project of BERTH_FIREBASE, got one' }))
 }
 
 const cellContradictions = (env: Environment): readonly Problem[] => {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { defaultRunLimits, MAX_TIMEOUT_MS } from '../domain/limits.ts'
-import { firebaseProjectSchema, type FirebaseProject } from '../identity/firebase-project.ts'
 import { isKeySecret } from '../identity/key-secret.ts'
 import { oidcIssuerSchema, type OidcIssuer } from '../identity/oidc-issuer.ts'
 import { CELL_SHAPE, parseCells, type CellSetting } from './cell-setting.ts'
-import { hookSettings, parseJsonAs } from './hook-settings.ts'
+import { firebaseSettings } from './firebase-settings.ts'
+import { hookSettings } from './hook-settings.ts'
 import { onOff, oneOf, parsedText, text, wholeNumber } from './setting.ts'
 
 const MIB = 1024 * 1024
@@ -49,8 +49,6 @@ const server = {
   ),
 }
 
-const FIREBASE_SHAPE = 'JSON {project, tenants?, jwksUri?}'
-
 const identity = {
   BERTH_OPERATOR_KEY: parsedText<string | null>({
     expected: '"berth_" and 32 lower-case base32 characters',
@@ -69,14 +67,7 @@ const identity = {
     absentText: '[]',
     parse: (json) => parseIssuers(json),
   }),
-  BERTH_FIREBASE: parsedText<FirebaseProject | null>({
-    expected: FIREBASE_SHAPE,
-    reason:
-      'Firebase project whose users may call with their ID tokens, and the Identity Platform tenants that are let in besides its own users.',
-    absent: null,
-    absentText: 'none',
-    parse: parseJsonAs(firebaseProjectSchema, FIREBASE_SHAPE),
-  }),
+  ...firebaseSettings,
 }
 
 const parseIssuers = (json: string): { readonly value: readonly OidcIssuer[] } | string => {

@@ -1,5 +1,5 @@
 import type { CryptoKey, JWTPayload } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseConfig } from '../../src/main/config.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
@@ -9,11 +9,16 @@ describe('a server with a Firebase project', () => {
   let key: CryptoKey
   let server: RunningServer
 
-  const firebaseOf = (): string => JSON.stringify({ project: 'demo-berth', tenants: ['blue'], jwksUri: google.jwksUri })
-  const sign = (claims: JWTPayload = {}): Promise<string> => {
-    const seconds = Math.floor(Date.now() / 1000)
-    const standard = { iss: 'https://securetoken.google.com/demo-berth', aud: 'demo-berth', auth_time: seconds }
-    return google.sign(key, { ...standard, ...claims }, { alg: 'RS256' })
+  const firebaseOf = ({ jwksUri } = google): string =>
+    JSON.stringify({ project: 'demo-berth', tenants: ['blue'], jwksUri })
+  const seconds = (): number => Math.floor(Date.now() / 1000)
+  const sign = (claims: JWTPayload = {}, { by = key, kid = 'k1' } = {}): Promise<string> => {
+    const standard = { iss: 'https://securetoken.google.com/demo-berth', aud: 'demo-berth', auth_time: seconds() }
+    return google.sign(by, { ...standard, ...claims }, { alg: 'RS256', kid })
+  }
+  const unsigned = async (): Promise<string> => {
+    const [, payload] = (await sign()).split('.')
+    return `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${payload}.`
   }
 
   beforeAll(async () => {
@@ -35,14 +40,60 @@ describe('a server with a Firebase project', () => {
     expect(answer).toMatchObject({ status: 200, body: { status: 'succeeded' } })
   })
 
-  test.each<[string, JWTPayload]>([
-    ['another project', { iss: 'https://securetoken.google.com/demo-other', aud: 'demo-other' }],
-    ['another audience', { aud: 'demo-other' }],
-    ['a tenant that is not let in', { firebase: { tenant: 'red' } }],
-  ])('answers 401 to a token of %s', async (_name, claims) => {
-    const answer = await server.call('GET', '/v1/runs', { key: await sign(claims) })
+  test.each<[string, () => Promise<string>, string]>([
+    [
+      'forged',
+      async () => sign({}, { by: await google.addKey('k1', { alg: 'RS256', published: false }) }),
+      'signature',
+    ],
+    ['that has expired', () => sign({ iat: seconds() - 3700, exp: seconds() - 100 }), 'it has expired'],
+    ['of another audience', () => sign({ aud: 'demo-other' }), 'the claim "aud" does not hold'],
+    ['of another issuer', () => sign({ iss: 'https://accounts.google.com' }), 'not one that this server trusts'],
+    ['with alg none', unsigned, 'its algorithm is not RS256'],
+    ['of an unknown key', () => sign({}, { kid: 'k9' }), 'a key that Google does not publish'],
+    ['issued in the future', () => sign({ iat: seconds() + 300 }), 'the claim "iat" is in the future'],
+    [
+      'of another project',
+      () => sign({ iss: 'https://securetoken.google.com/demo-other', aud: 'demo-other' }),
+      'not one that this server trusts',
+    ],
+    ['of a tenant that is not let in', () => sign({ firebase: { tenant: 'red' } }), 'Identity Platform tenant'],
+  ])('answers 401 to a token %s', async (_name, make, reason) => {
+    const answer = await server.call('GET', '/v1/runs', { key: await make() })
 
-    expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
+    expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated', retryable: false } })
+    expect(answer.body.detail).toContain(reason)
+  })
+
+  test('control: takes a token that is none of these', async () => {
+    expect((await server.call('GET', '/v1/runs', { key: await sign({ firebase: { tenant: 'blue' } }) })).status).toBe(
+      200,
+    )
+  })
+
+  test('follows Google to a new key after half a minute, and leaves the old one after ten', async () => {
+    await using rotating = await startIssuer()
+    const first = await rotating.addKey('k1', { alg: 'RS256' })
+    await using fresh = await startServer({ BERTH_FIREBASE: firebaseOf(rotating) })
+    const ask = async (by: CryptoKey, kid: string) =>
+      (await fresh.call('GET', '/v1/runs', { key: await sign({}, { by, kid }) })).status
+    // The age of the key set is by the process's clock.
+    const startMs = Date.now()
+    const after = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: startMs + ms })
+    try {
+      const before = await ask(first, 'k1')
+      const second = await rotating.addKey('k2', { alg: 'RS256' })
+      after(31_000)
+      const rotated = [await ask(first, 'k1'), await ask(second, 'k2')]
+      rotating.withdrawKey('k1')
+      after(11 * 60_000)
+
+      expect([before, ...rotated]).toEqual([200, 200, 200])
+      expect(await ask(first, 'k1')).toBe(401)
+      expect(await ask(second, 'k2')).toBe(200)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('answers 403 to a user who asks for what only operators may', async () => {

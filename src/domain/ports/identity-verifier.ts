@@ -12,8 +12,14 @@ export type Caller =
       readonly emailVerified?: boolean
     }
 
+export interface VerifyOptions {
+  readonly signal: AbortSignal
+  /** False for a call that a token which was taken back since may still make, until its end. @default true */
+  readonly sensitive?: boolean
+}
+
 export interface IdentityVerifier {
   /** Null when the credential is not of this verifier's kind, so that the next one is asked.
    * @throws {BerthError} unauthenticated, identity_unavailable */
-  verify(credential: string, options: { signal: AbortSignal }): Promise<Caller | null>
+  verify(credential: string, options: VerifyOptions): Promise<Caller | null>
 }

@@ -15,6 +15,7 @@ const listArtifacts = (deps: HttpDeps): Operation => ({
   id: 'listArtifacts',
   tag: 'runs',
   access: 'tenant',
+  sensitive: false,
   summary: 'What a run wrote to outputs/, and its figures',
   answers: { 200: { description: 'All of them, on one page.', schema: pageOf(artifactWire) } },
   errors: ['not_found'],

@@ -29,6 +29,7 @@ const listFiles = (deps: HttpDeps): Operation => {
     id: 'listFiles',
     tag: 'files',
     access: 'tenant',
+    sensitive: false,
     summary: "The tenant's files, by name",
     query,
     answers: { 200: { description: 'A page of files.', schema: pageOf(fileWire) } },

@@ -92,6 +92,7 @@ const listRuns = (deps: HttpDeps): Operation => {
     id: 'listRuns',
     tag: 'runs',
     access: 'tenant',
+    sensitive: false,
     summary: "The tenant's runs, newest first",
     query,
     answers: { 200: { description: 'A page of runs.', schema: pageOf(runWire) } },
@@ -117,6 +118,7 @@ const getRun = (deps: HttpDeps): Operation => ({
   id: 'getRun',
   tag: 'runs',
   access: 'tenant',
+  sensitive: false,
   summary: 'One run',
   answers: { 200: { description: 'The run as it is now.', schema: runWire } },
   errors: ['not_found'],
@@ -134,6 +136,7 @@ const streamRunEvents = (deps: HttpDeps, options: HttpOptions): Operation => ({
   id: 'streamRunEvents',
   tag: 'runs',
   access: 'tenant',
+  sensitive: false,
   summary: 'What happens in a run, as server-sent events',
   description:
     'Events: run.created, run.started, stdout, stderr, result, artifact, run.completed (the whole run, then the stream ends). `Last-Event-ID` resumes; a comment every 15 s keeps the connection alive.',
@@ -162,6 +165,7 @@ const cancelRun = (deps: HttpDeps): Operation => ({
   id: 'cancelRun',
   tag: 'runs',
   access: 'tenant',
+  sensitive: false,
   summary: 'Stop a run',
   answers: {
     200: { description: 'It is canceled.', schema: runWire },

@@ -43,6 +43,7 @@ const getMe = (deps: HttpDeps, { limits }: HttpOptions): Operation => ({
   id: 'getMe',
   tag: 'self',
   access: 'caller',
+  sensitive: false,
   summary: 'Who is calling, for which tenant, and what that tenant has',
   description:
     'Answers for suspended and deleted tenants too. Reading signs nobody up: `tenant` is null for who was never seen.',
@@ -61,6 +62,7 @@ const getRuntimes = (deps: HttpDeps, { limits }: HttpOptions): Operation => ({
   id: 'getRuntimes',
   tag: 'self',
   access: 'caller',
+  sensitive: false,
   summary: 'Languages, versions, packages and limits',
   answers: { 200: { description: 'What code finds here.', schema: runtimesWire } },
   errors: ['backend_unavailable'],
