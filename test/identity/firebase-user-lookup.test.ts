@@ -89,9 +89,9 @@ describe('without credentials of Google', () => {
   })
 })
 
-describe('a fault of a look-up', () => {
-  const fault = (code: string, text: string, more: object = {}): Error => Object.assign(new Error(text), { code }, more)
+const fault = (code: string, text: string, more: object = {}): Error => Object.assign(new Error(text), { code }, more)
 
+describe('a fault of a look-up', () => {
   test('keeps codes and no texts, which may quote a token', () => {
     const inner = fault('ENOTFOUND', 'Bearer ya29.secret')
     const error = fault('app/invalid-credential', 'token ya29.secret', { cause: inner })

@@ -42,7 +42,8 @@ const newToken = async (claims: object = {}) => {
 }
 
 const tenantsOf = async (server: RunningServer, uid: string): Promise<unknown> =>
-  (await server.operator('GET', `/v1/tenants?${new URLSearchParams({ project: 'demo-berth', uid })}`)).body.data
+  (await server.operator('GET', `/v1/tenants?${new URLSearchParams({ project: 'demo-berth', uid }).toString()}`)).body
+    .data
 
 const refusal = (reason: string) => ({
   status: 401,

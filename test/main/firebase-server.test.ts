@@ -4,6 +4,8 @@ import { parseConfig } from '../../src/main/config.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 
+const seconds = (): number => Math.floor(Date.now() / 1000)
+
 describe('a server with a Firebase project', () => {
   let google: TestIssuer
   let key: CryptoKey
@@ -11,7 +13,6 @@ describe('a server with a Firebase project', () => {
 
   const firebaseOf = ({ jwksUri } = google): string =>
     JSON.stringify({ project: 'demo-berth', tenants: ['blue'], jwksUri })
-  const seconds = (): number => Math.floor(Date.now() / 1000)
   const sign = (claims: JWTPayload = {}, { by = key, kid = 'k1' } = {}): Promise<string> => {
     const standard = { iss: 'https://securetoken.google.com/demo-berth', aud: 'demo-berth', auth_time: seconds() }
     return google.sign(by, { ...standard, ...claims }, { alg: 'RS256', kid })
