@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseConfig } from '../../src/main/config.ts'
 import { parseHookSecret } from '../../src/identity/hook-signature.ts'
 import { berth } from './berth-process.ts'
 import { berthOnTerminal } from './on-terminal.ts'
@@ -33,6 +34,7 @@ test('writes the package configured, and says what to do next without showing th
     'functions/src',
     'functions/src/index-v1.ts',
     'functions/src/index.ts',
+    'functions/src/proof.ts',
     'functions/src/send.ts',
     'functions/tsconfig.json',
   ])
@@ -58,6 +60,31 @@ test('the secret is new each time, one that the server takes, and readable by it
   expect(await read('two', 'functions/.env.example-app')).toContain('BERTH_ANONYMOUS_USERS=provision')
 })
 
+test('with --auth google there is no secret, and the server is told whom to let in', async () => {
+  const { code, stdout } = await init('google', '--auth', 'google')
+
+  expect(code).toBe(0)
+  expect(await readdir(join(root, 'google/functions'))).not.toContain('.secret.local')
+  expect(await read('google', 'functions/.env.example-app')).toContain(
+    'BERTH_HOOK_SERVICE_ACCOUNT=berth-hook@example-app.iam.gserviceaccount.com\n',
+  )
+  expect(await read('google', 'functions/src/proof.ts')).toContain('metadata.google.internal')
+  expect(stdout).toContain('gcloud iam service-accounts create berth-hook --project example-app')
+  expect(stdout).not.toContain('BERTH_HOOK_SECRET')
+  const [, setting = ''] = /BERTH_HOOK_AUTH=google BERTH_HOOK_GOOGLE='(.*)'/.exec(stdout) ?? []
+  expect(parseConfig({ BERTH_HOOK_AUTH: 'google', BERTH_HOOK_GOOGLE: setting }).hookGoogle).toMatchObject({
+    audience: 'https://berth.example.com/v1/hooks/identity',
+    emails: ['berth-hook@example-app.iam.gserviceaccount.com'],
+  })
+})
+
+test('an account of another project is not made, only named', async () => {
+  const { stdout } = await init('other', '--auth', 'google', '--service-account', 'a@other.iam.gserviceaccount.com')
+
+  expect(stdout).not.toContain('service-accounts create')
+  expect(stdout).toContain('"emails":["a@other.iam.gserviceaccount.com"]')
+})
+
 test('nothing is overwritten, and nothing half stays behind', async () => {
   await mkdir(join(root, 'taken'))
   await writeFile(join(root, 'taken/mine'), 'mine')
@@ -77,12 +104,21 @@ test.each([
   ['--url', 'https://user:word@berth.example.com', 'https://<host>'],
   ['--url', 'https://berth.example.com/?a=b', 'https://<host>'],
   ['--region', 'eu west', 'a region of Google Cloud'],
+  ['--auth', 'oidc', 'secret or google'],
+  ['--service-account', 'a@p.iam.gserviceaccount.com', '--auth google beside it'],
 ])('%s %s is refused before anything is written', async (flag, value, expected) => {
   const { code, stderr } = await init('refused', flag, value)
 
   expect(code).toBe(2)
   expect(stderr).toContain(`${flag}: expected ${expected}`)
   expect(await readdir(root)).not.toContain('refused')
+})
+
+test('an account that would be more than one line is refused', async () => {
+  const { code, stderr } = await init('refused', '--auth', 'google', '--service-account', 'a@b.c\nBERTH_HOOK_URL=x')
+
+  expect(code).toBe(2)
+  expect(stderr).toContain('--service-account: expected <name>@<project>.iam.gserviceaccount.com')
 })
 
 test('without a terminal what is missing is named', async () => {

@@ -7,7 +7,7 @@ export interface Received {
   readonly body: string
 }
 
-/** Answers each request with the next status of the list, with the last for ever, and remembers what came. */
+/** Answers each request with the next status of the list, with the last for ever, and remembers what came. 0 is no answer at all. */
 export const startAnsweringServer = async (...statuses: readonly [number, ...number[]]) => {
   const received: Received[] = []
   const server = createServer()
@@ -15,6 +15,7 @@ export const startAnsweringServer = async (...statuses: readonly [number, ...num
     const body = await text(request)
     const status = statuses[received.length] ?? statuses.at(-1) ?? 202
     received.push({ headers: request.headers, body })
+    if (status === 0) return
     // Who follows it comes back as a second request.
     response.writeHead(status, status === 307 ? { location: '/elsewhere' } : {}).end('{}')
   }

@@ -16,8 +16,18 @@ interface Outcome {
   readonly thrown: string | null
 }
 
+interface Runtime {
+  readonly env?: Readonly<Record<string, string>>
+  /** @default index.js */
+  readonly main?: 'index.js' | 'index-v1.js'
+  /** How much faster the function's own time-outs run out. @default 1 */
+  readonly haste?: number
+}
+
 const script = `
-const { main, calls } = JSON.parse(process.argv[1])
+const { main, calls, haste } = JSON.parse(process.argv[1])
+const { timeout } = AbortSignal
+AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / haste)
 const functions = await import(main)
 const outcomes = []
 for (const { name, args } of calls)
@@ -29,12 +39,9 @@ process.stdout.write('\\n' + JSON.stringify(outcomes))
 export const callHook = async (
   { functions, secret }: HookPackage,
   calls: readonly Call[],
-  {
-    env = {},
-    main = 'index.js',
-  }: { readonly env?: Readonly<Record<string, string>>; readonly main?: 'index.js' | 'index-v1.js' } = {},
+  { env = {}, main = 'index.js', haste = 1 }: Runtime = {},
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly log: string }> => {
-  const given = JSON.stringify({ main: join(functions, 'lib', main), calls })
+  const given = JSON.stringify({ main: join(functions, 'lib', main), calls, haste })
   const child = spawn(
     process.execPath,
     [`--env-file=.env.${PROJECT}`, '--input-type=module', '--eval', script, given],

@@ -10,19 +10,21 @@ export const PROJECT = 'demo-berth'
 const tsc = resolve(import.meta.dirname, '../../node_modules/.bin/tsc')
 
 /** The hook package as `berth init firebase` writes it, built; its libraries are those of the emulators. */
-export const makeHookPackage = async (url: string) => {
+export const makeHookPackage = async (url: string, ...flags: readonly string[]) => {
   const root = await mkdtemp(join(tmpdir(), 'berth-firebase-'))
   const folder = join(root, 'hook')
-  const { code, stderr } = await berth(['init', 'firebase', '--project', PROJECT, '--url', url, '--folder', folder])
+  const given = ['--project', PROJECT, '--url', url, '--folder', folder, ...flags]
+  const { code, stderr } = await berth(['init', 'firebase', ...given])
   if (code !== 0) throw new Error(`berth init firebase ended with ${code}: ${stderr}`)
   const functions = join(folder, 'functions')
   await symlink(EMULATOR_MODULES, join(functions, 'node_modules'))
   await promisify(execFile)(tsc, ['-p', functions])
-  const secret = (await readFile(join(functions, '.secret.local'), 'utf8')).trim().replace('BERTH_HOOK_SECRET=', '')
+  const secret = await readFile(join(functions, '.secret.local'), 'utf8').catch(() => '')
   return {
     folder,
     functions,
-    secret,
+    /** Empty where the functions have another proof. */
+    secret: secret.trim().replace('BERTH_HOOK_SECRET=', ''),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   }
 }

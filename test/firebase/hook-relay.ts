@@ -13,7 +13,7 @@ export interface Arrival {
   readonly answer: { readonly tenantId?: string; readonly outcome?: string }
 }
 
-const kept = ['content-type', 'webhook-id', 'webhook-timestamp', 'webhook-signature']
+const kept = ['authorization', 'content-type', 'webhook-id', 'webhook-timestamp', 'webhook-signature'] as const
 
 /** Stands between the functions and Berth, as a load balancer does, so that a test sees and holds what passes. */
 export const startHookRelay = async () => {
@@ -39,7 +39,8 @@ export const startHookRelay = async () => {
 
   const server = createServer()
   const relay = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const headers = Object.fromEntries(kept.map((name) => [name, String(request.headers[name])]))
+    const sent = kept.filter((name) => request.headers[name] !== undefined)
+    const headers = Object.fromEntries(sent.map((name) => [name, String(request.headers[name])]))
     const { status } = await deliver(headers, await text(request))
     response.writeHead(status).end('{}')
   }

@@ -5,16 +5,43 @@ import { writeFirebaseHook } from '../write-firebase-hook.ts'
 
 const HOOK_PATH = '/v1/hooks/identity'
 const secretOf = "sed -n 's/^BERTH_HOOK_SECRET=//p' functions/.secret.local"
-const commands = [
-  'npm --prefix functions install',
-  `${secretOf} | firebase functions:secrets:set BERTH_HOOK_SECRET --data-file -`,
-  'firebase deploy --only functions:berth-hook',
-]
+const install = 'npm --prefix functions install'
+const deploy = 'firebase deploy --only functions:berth-hook'
+
+interface NextSteps {
+  readonly commands: readonly string[]
+  /** What the server needs in its environment. */
+  readonly server: string
+  readonly why: string
+}
+
+const stepsOfSecret: NextSteps = {
+  commands: [install, `${secretOf} | firebase functions:secrets:set BERTH_HOOK_SECRET --data-file -`, deploy],
+  server: `BERTH_HOOK_SECRETS="$(${secretOf})"`,
+  why: 'the server needs the same secret:',
+}
+
+const stepsOfAccount = (account: string, { project, url }: { project: string; url: string }): NextSteps => {
+  const name = account.endsWith(`@${project}.iam.gserviceaccount.com`) ? account.split('@', 1) : []
+  return {
+    commands: [
+      ...name.map((own) => `gcloud iam service-accounts create ${own} --project ${project}`),
+      ...['roles/run.invoker', 'roles/eventarc.eventReceiver'].map(
+        (role) =>
+          `gcloud projects add-iam-policy-binding ${project} --member serviceAccount:${account} --role ${role} --condition None`,
+      ),
+      install,
+      deploy,
+    ],
+    server: `BERTH_HOOK_AUTH=google BERTH_HOOK_GOOGLE='${JSON.stringify({ audience: url, emails: [account] })}'`,
+    why: 'the server lets this account in, and nobody else:',
+  }
+}
 
 export const initFirebaseCommand: CommandSpec = {
   usage: 'firebase',
   description:
-    "Write the package of Cloud Functions that tells Berth of a Firebase project's users into a folder, with a new secret. Deploys nothing.",
+    "Write the package of Cloud Functions that tells Berth of a Firebase project's users into a folder, with a new secret or on a service account of Google's. Deploys nothing.",
   caller: 'aws',
   options: [
     ['--project <id>', 'Firebase project; asked for when it is missing'],
@@ -22,11 +49,14 @@ export const initFirebaseCommand: CommandSpec = {
     ['--folder <path>', 'where to; new or empty (default: berth-firebase-hook)'],
     ['--region <name>', 'region of Google Cloud to run in (default: us-central1)'],
     ['--anonymous', 'anonymous users get a berth at sign-up as well'],
+    ['--auth <how>', 'secret: a signature; google: an ID token of a service account (default: secret)'],
+    ['--service-account <email>', 'with --auth google; made for it alone (default: berth-hook@<project>.iam…)'],
   ],
   examples: [
     'init firebase',
     'init firebase --project example-app --url https://berth.example.com',
     'init firebase --project example-app --url https://berth.example.com --region europe-west1 --folder hook',
+    'init firebase --project example-app --url https://berth.example.com --auth google',
   ],
   act: async (context) => {
     const { flags, terminal } = context
@@ -34,18 +64,50 @@ export const initFirebaseCommand: CommandSpec = {
     const project = parseProject(await given(context, 'project', 'Which Firebase project?'))
     const url = parseUrl(await given(context, 'url', 'Where is your Berth? (https://…)'))
     const folder = textFlag(flags, 'folder') ?? 'berth-firebase-hook'
-    await writeFirebaseHook({ folder, project, url, region, withAnonymous: flags['anonymous'] === true })
-    const server = `BERTH_HOOK_SECRETS="$(${secretOf})"`
+    const serviceAccount = accountOf(flags, project)
+    await writeFirebaseHook({
+      folder,
+      project,
+      url,
+      region,
+      withAnonymous: flags['anonymous'] === true,
+      serviceAccount,
+    })
+    const { commands, server, why } =
+      serviceAccount === null ? stepsOfSecret : stepsOfAccount(serviceAccount, { project, url })
+    const proof = serviceAccount === null ? '; its secret lies in functions/.secret.local, readable by you only' : ''
     terminal.answer({ folder, project, url, region, commands, server }, () => [
-      `${visible(folder)} is written; its secret lies in functions/.secret.local, readable by you only`,
+      `${visible(folder)} is written${proof}`,
       '',
       `next, in ${visible(folder)}:`,
       ...commands.map((line) => `  ${line}`),
       '',
-      'the server needs the same secret:',
+      why,
       `  ${server}`,
     ])
   },
+}
+
+const accountOf = (flags: CommandContext['flags'], project: string): string | null => {
+  const auth = textFlag(flags, 'auth') ?? 'secret'
+  const account = textFlag(flags, 'serviceAccount')
+  if (auth !== 'secret' && auth !== 'google')
+    throw usageError(
+      `--auth: expected secret or google, got ${JSON.stringify(auth)}`,
+      'With secret the functions sign what they send; with google they send an ID token of their service account.',
+    )
+  if (auth === 'google') return parseAccount(account ?? `berth-hook@${project}.iam.gserviceaccount.com`)
+  if (account === undefined) return null
+  throw usageError('--service-account: expected --auth google beside it, got none', 'Add --auth google.')
+}
+
+/** It goes into a file of lines and into the commands that are printed. */
+const parseAccount = (text: string): string => {
+  if (/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/.test(text)) return text
+  throw usageError(
+    `--service-account: expected <name>@<project>.iam.gserviceaccount.com, got ${JSON.stringify(text)}`,
+    'Berth lets in whoever has tokens of this account: give it to these functions alone.',
+  )
 }
 
 const given = async ({ flags, signal }: CommandContext, name: string, question: string): Promise<string> =>

@@ -1,9 +1,10 @@
 /** The same with functions of the 1st generation, for projects that take no preview: set "main" to "lib/index-v1.js". */
 import { runWith } from 'firebase-functions/v1'
-import { isUnwanted, region, secret, send } from './send.js'
+import { means } from './proof.js'
+import { isUnwanted, region, send } from './send.js'
 
 const users = runWith({
-  secrets: [secret],
+  ...means,
   failurePolicy: true,
   memory: '256MB',
   timeoutSeconds: 30,

@@ -1,9 +1,10 @@
 import { type AuthOptions, onUserCreated, onUserDeleted } from 'firebase-functions/v2/identity'
-import { isUnwanted, region, secret, send } from './send.js'
+import { means } from './proof.js'
+import { isUnwanted, region, send } from './send.js'
 
 const options: AuthOptions = {
   region,
-  secrets: [secret],
+  ...means,
   retry: true,
   memory: '256MiB',
   timeoutSeconds: 30,

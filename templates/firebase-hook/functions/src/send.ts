@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto'
 import { logger } from 'firebase-functions'
-import { defineInt, defineSecret, defineString, projectID } from 'firebase-functions/params'
+import { defineInt, defineString, projectID } from 'firebase-functions/params'
+import { prove } from './proof.js'
 
 const url = defineString('BERTH_HOOK_URL', { description: 'https://<your Berth>/v1/hooks/identity' })
 const anonymous = defineString('BERTH_ANONYMOUS_USERS', {
@@ -12,7 +12,6 @@ const maxAgeHours = defineInt('BERTH_MAX_EVENT_HOURS', {
   description: 'An event that could not be delivered for so long is dropped',
 })
 export const region = defineString('BERTH_HOOK_REGION', { default: 'us-central1' })
-export const secret = defineSecret('BERTH_HOOK_SECRET')
 
 export interface UserEvent {
   readonly type: 'user.created' | 'user.deleted'
@@ -37,7 +36,7 @@ export const isUnwanted = ({ email, phoneNumber, providerData = [] }: SignedUp):
   anonymous.value() !== 'provision' && !email && !phoneNumber && providerData.length === 0
 
 const TIMEOUT_MS = 10_000
-/** Faults of the moment, or of a secret that is being rotated: what mends them comes later, so the event must too. */
+/** Faults of the moment, or of a proof that is being changed: what mends them comes later, so the event must too. */
 const isWorthARetry = (status: number): boolean => status >= 500 || [401, 403, 408, 409, 425, 429].includes(status)
 
 /** Throws to be called again. Ids only: no address, no name, no number leaves the project. */
@@ -50,25 +49,18 @@ export const send = async ({ type, id, time, uid, tenantId, emailVerified = fals
   const identityTenant = tenantId ?? ''
   const user = { project, identityTenant, uid, ...(emailVerified && { emailVerified }) }
   const body = JSON.stringify({ type, timestamp: time, data: user })
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const proof = await prove({ id, body, url: url.value(), signal })
   const response = await fetch(url.value(), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...signatureOf(id, body) },
+    headers: { 'content-type': 'application/json', ...proof },
     body,
     redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal,
   })
   await response.body?.cancel()
   const { status, ok } = response
   if (ok) return
   if (isWorthARetry(status)) throw new Error(`Berth answered ${status} to ${type} ${id}; it will be sent again`)
   logger.error('Berth: event dropped, it was refused for good', { ...seen, status })
-}
-
-/** Standard Webhooks. Signed when sent, for an event may be hours old and a signature five minutes. */
-const signatureOf = (id: string, body: string): Record<string, string> => {
-  const key = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret.value().trim())?.[1]
-  if (key === undefined) throw new Error('BERTH_HOOK_SECRET: expected whsec_ and base64, got something else')
-  const at = String(Math.floor(Date.now() / 1000))
-  const mac = createHmac('sha256', Buffer.from(key, 'base64')).update(`${id}.${at}.${body}`).digest('base64')
-  return { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': `v1,${mac}` }
 }
