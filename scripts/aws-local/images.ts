@@ -22,6 +22,8 @@ export type ImageContent =
       readonly profile?: 'evaluator'
       /** Answers garbage to runs whose code contains it; with `version`. */
       readonly failsOn?: string
+      /** Answers runs whose code contains `on` that much later; with `version`. */
+      readonly slow?: { readonly on: string; readonly ms: number }
     }
   /** `source` is a Python module with `handler(event, context)`. */
   | { readonly kind: 'handler'; readonly source: string }
@@ -43,6 +45,16 @@ const OWN: RunnerImage = {
 /** The search path of every environment: Node as in the image, and the system. */
 export const IMAGE_PATH = `${join(ROOT, 'node_modules', 'node', 'bin')}:/usr/bin:/bin`
 
+const slowOn = ({ on, ms }: { readonly on: string; readonly ms: number }): string => `
+import time
+from berth_runner.handler import handler as runner
+
+def handler(event, context):
+    if event.get("kind") == "run" and ${JSON.stringify(on)} in event["code"]:
+        time.sleep(${ms / 1000})
+    return runner(event, context)
+`
+
 const failingOn = (part: string): string => `
 from berth_runner.handler import handler as runner
 
@@ -50,6 +62,11 @@ def handler(event, context):
     fails = event.get("kind") == "run" and ${JSON.stringify(part)} in event["code"]
     return ["garbage"] if fails else runner(event, context)
 `
+
+const wrapperOf = ({ failsOn, slow }: Extract<ImageContent, { kind: 'runner' }>): string | null => {
+  if (failsOn !== undefined) return failingOn(failsOn)
+  return slow === undefined ? null : slowOn(slow)
+}
 
 export const createImages = (): Images => {
   const byDigest = new Map<string, RunnerImage>()
@@ -77,9 +94,10 @@ export const createImages = (): Images => {
       preserveTimestamps: true,
     })
     await writeFile(join(folder, 'VERSION'), `${content.version}\n`, { mode: 0o644 })
-    if (content.failsOn === undefined) return { ...OWN, folder, variables }
-    await writeFile(join(folder, 'failing.py'), failingOn(content.failsOn), { mode: 0o644 })
-    return { folder, handler: 'failing.handler', takesCommand: false, variables }
+    const around = wrapperOf(content)
+    if (around === null) return { ...OWN, folder, variables }
+    await writeFile(join(folder, 'around.py'), around, { mode: 0o644 })
+    return { folder, handler: 'around.handler', takesCommand: false, variables }
   }
 
   return {

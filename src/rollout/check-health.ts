@@ -1,9 +1,11 @@
-import { BerthError, isBerthError } from '../domain/errors.ts'
+import { isBerthError } from '../domain/errors.ts'
 import type { BerthId } from '../domain/ids.ts'
 import { reasonOf } from './bring-berths.ts'
 import { compareRuns } from './compare-runs.ts'
 import { forgiven, minority } from './forgiven.ts'
+import { inTime } from './in-time.ts'
 import type { RunningRollout, Stop } from './running-rollout.ts'
+import { spread } from './spread.ts'
 
 export const tooManyFailed = ({ failed, settings }: RunningRollout, berthIds: readonly BerthId[]): Stop | null => {
   const allowed = Math.max(forgiven(berthIds.length), Math.floor((berthIds.length * settings.maxFailedPercent) / 100))
@@ -16,8 +18,7 @@ export const tooManyFailed = ({ failed, settings }: RunningRollout, berthIds: re
 
 /** The gate behind a wave: a sample of it examines itself, and its runs are compared with those on the old image. Null when it is well. */
 export const checkHealth = async (rollout: RunningRollout, brought: readonly BerthId[]): Promise<Stop | null> => {
-  const sample = spread(brought, rollout.settings.sample)
-  const found = await Promise.all(sample.map((berthId) => faultOf(rollout, berthId)))
+  const { sample, found } = await examineSample(rollout, brought)
   const faults = found.filter((fault) => fault !== null)
   rollout.emit('rollout.checked', { tested: sample.length, faults: faults.length })
   const reason = `self-test of ${faults.length} of ${sample.length} failed: ${faults[0] ?? ''}`
@@ -26,19 +27,25 @@ export const checkHealth = async (rollout: RunningRollout, brought: readonly Ber
   return compareRuns(rollout)
 }
 
+interface Examined {
+  readonly sample: readonly BerthId[]
+  readonly found: readonly (string | null)[]
+}
+
+/** Others take the place of those that turn out to be suspended. */
+const examineSample = async (rollout: RunningRollout, brought: readonly BerthId[]): Promise<Examined> => {
+  for (;;) {
+    const able = brought.filter((berthId) => !rollout.suspended.has(berthId))
+    const sample = spread(able, rollout.settings.sample)
+    const found = await Promise.all(sample.map((berthId) => faultOf(rollout, berthId)))
+    if (sample.every((berthId) => !rollout.suspended.has(berthId))) return { sample, found }
+  }
+}
+
 /** Until canaries vouch for the image, a single fault is forgiven at most. */
 const allowedFaults = ({ vouchedFor, canaries }: RunningRollout, sample: readonly BerthId[]): number => {
   const ofTenants = sample.every((berthId) => !canaries.has(berthId))
   return vouchedFor && ofTenants ? minority(sample.length) : forgiven(sample.length)
-}
-
-/** From the beginning to the end, so that it holds active and idle ones. */
-const spread = (berthIds: readonly BerthId[], count: number): readonly BerthId[] => {
-  const step = Math.max(1, berthIds.length / count)
-  return Array.from(
-    { length: Math.min(count, berthIds.length) },
-    (_, index) => berthIds[Math.floor(index * step)] as BerthId,
-  )
 }
 
 const faultOf = async (rollout: RunningRollout, berthId: BerthId): Promise<string | null> => {
@@ -47,6 +54,7 @@ const faultOf = async (rollout: RunningRollout, berthId: BerthId): Promise<strin
     return fault === null ? null : `${berthId}: ${fault}`
   } catch (error) {
     rollout.signal.throwIfAborted()
+    if (isBerthError(error) && error.code === 'tenant_suspended') rollout.suspended.add(berthId)
     return isBerthError(error) && error.code === 'not_found' ? null : `${berthId}: ${reasonOf(error)}`
   }
 }
@@ -63,24 +71,5 @@ const examine = async (
   // A fence at a version that the runner does not have would lock everybody out.
   if (report.runnerVersion !== target.version)
     return `expected runner version ${target.version}, got ${report.runnerVersion}`
-  return (await deps.probe?.(berthId, { signal })) ?? null
-}
-
-const inTime = async <T>(
-  { deps, signal, settings }: RunningRollout,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> => {
-  const late = new AbortController()
-  const ended = new AbortController()
-  const { selfTestMs } = settings
-  const giveUp = (): void => late.abort(new BerthError('runner_failed', `no answer within ${selfTestMs} ms`))
-  deps.clock.sleep(selfTestMs, ended.signal).then(giveUp, () => undefined)
-  try {
-    return await work(AbortSignal.any([signal, late.signal]))
-  } catch (error) {
-    signal.throwIfAborted()
-    throw late.signal.aborted ? late.signal.reason : error
-  } finally {
-    ended.abort()
-  }
+  return (await deps.probe?.(berthId, { signal }))?.fault ?? null
 }

@@ -14,6 +14,8 @@ export interface PlanInput {
   /** What berths had that no rollout has touched yet. */
   readonly present: string
   readonly canaries: ReadonlySet<BerthId>
+  /** Nothing can be tried in them. They go with the rest. */
+  readonly suspended: ReadonlySet<BerthId>
   readonly lastAtMs: ReadonlyMap<BerthId, number>
   readonly scope: RolloutScope
   readonly settings: Pick<RolloutSettings, 'ringPercent' | 'ringLeast'>
@@ -24,9 +26,10 @@ export interface PlanInput {
  * rollout that is cut off and started again, on whatever order of activity, exposes no more of them than the ring has room for.
  */
 export const planWaves = (input: PlanInput): readonly Wave[] => {
-  const { canaries, settings, members } = input
+  const { canaries, suspended, settings, members } = input
   const inScope = scoped(input.scope, inOrder(input))
-  const isLast = lastOf(members)
+  const isShared = lastOf(members)
+  const isLast = (member: FleetMember): boolean => isShared(member) || suspended.has(member.berthId)
   const first = inScope.filter((member) => !isLast(member))
   const own = first.filter(({ berthId }) => canaries.has(berthId))
   const tenants = first.filter(({ berthId }) => !canaries.has(berthId))

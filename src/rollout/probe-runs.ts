@@ -4,8 +4,14 @@ import type { Dispatch } from '../domain/ports/dispatch.ts'
 import type { Ids } from '../domain/ports/ids.ts'
 import type { RunnerRequest } from '../domain/runner-protocol.ts'
 
-/** Null when the berth runs code as it should, else what went wrong. */
-export type Probe = (berthId: BerthId, options: { signal: AbortSignal }) => Promise<string | null>
+export interface Probed {
+  /** Null when the berth runs code as it should, else what went wrong. */
+  readonly fault: string | null
+  /** The runner was there already; starting it is no part of how quick it is. */
+  readonly warm: boolean
+}
+
+export type Probe = (berthId: BerthId, options: { signal: AbortSignal }) => Promise<Probed>
 
 const EXPECTED = 42
 const programs: readonly Pick<RunnerRequest, 'language' | 'code'>[] = [
@@ -17,6 +23,7 @@ const programs: readonly Pick<RunnerRequest, 'language' | 'code'>[] = [
 export const createProbe =
   (dispatch: Pick<Dispatch, 'dispatch'>, ids: Pick<Ids, 'runId'>): Probe =>
   async (berthId, { signal }) => {
+    let warm = true
     for (const { language, code } of programs) {
       const request = {
         runId: ids.runId(),
@@ -28,11 +35,13 @@ export const createProbe =
         limits: defaultRunLimits,
         minRunnerVersion: 0,
       }
-      const { outcome, results, logs } = await dispatch.dispatch({ berthId, request, signal })
+      const { outcome, results, logs, timings } = await dispatch.dispatch({ berthId, request, signal })
       const result = results.find(({ isMain }) => isMain)?.json
-      if (outcome.status !== 'succeeded') return `a run of ${language} ended as ${outcome.status} ${outcome.detail}`
+      warm &&= timings.coldStartMs === 0
+      if (outcome.status !== 'succeeded')
+        return { fault: `a run of ${language} ended as ${outcome.status} ${outcome.detail}`, warm }
       if (result !== EXPECTED || logs.stdout !== 'probe\n')
-        return `a run of ${language} gave another result than it has`
+        return { fault: `a run of ${language} gave another result than it has`, warm }
     }
-    return null
+    return { fault: null, warm }
   }

@@ -17,6 +17,8 @@ export interface WantedPlace {
 export interface Activity {
   /** Berths that belong to no tenant. */
   canaries(options: { signal: AbortSignal }): Promise<readonly BerthId[]>
+  /** Berths whose tenants are suspended. */
+  suspended(options: { signal: AbortSignal }): Promise<readonly BerthId[]>
   runsSince(since: Date, options: { signal: AbortSignal }): Promise<readonly BerthRuns[]>
 }
 

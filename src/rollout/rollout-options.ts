@@ -18,6 +18,15 @@ export interface RolloutSettings {
   readonly watchMs: number
   /** A self-test that takes longer has failed: a cold start takes a few seconds. @default 45000 */
   readonly selfTestMs: number
+  /**
+   * Warm runs of Berth's own may take so many times as long as on the old image, at the median of a wave. Hosts of another generation and
+   * neighbours that work hard make it up to twice. Null times nothing. @default 3
+   */
+  readonly slowFactor: number | null
+  /** Less than this more is never slow: it is what a loaded host adds to a healthy image, and nobody waits for it. @default 500 */
+  readonly slowLeastMs: number
+  /** Warm runs of a berth that are timed, after one that is not. @default 3 */
+  readonly timedRuns: number
   /** Updates under way at once: at 15 a second, and up to a minute each. @default 900 */
   readonly atOnce: number
   /** Tries of one update, each after a longer pause. @default 3 */
@@ -38,6 +47,9 @@ export const defaultRolloutSettings: RolloutSettings = {
   leastRuns: 20,
   watchMs: 0,
   selfTestMs: 45_000,
+  slowFactor: 3,
+  slowLeastMs: 500,
+  timedRuns: 3,
   atOnce: 900,
   tries: 3,
   creationMs: 90_000,
@@ -47,4 +59,9 @@ export const defaultRolloutSettings: RolloutSettings = {
 export type RolloutScope =
   | { readonly kind: 'all' }
   | { readonly kind: 'percent'; readonly percent: number }
-  | { readonly kind: 'berths'; readonly berthIds: ReadonlySet<BerthId> }
+  | {
+      readonly kind: 'berths'
+      readonly berthIds: ReadonlySet<BerthId>
+      /** How whoever asked for a berth called it. */
+      readonly names?: ReadonlyMap<BerthId, string>
+    }

@@ -1,6 +1,7 @@
 import type { BerthId } from '../domain/ids.ts'
 import { BerthError } from '../domain/errors.ts'
 import type { RunnerImage, Wanted } from '../domain/wanted-image.ts'
+import { assertNamed } from './assert-named.ts'
 import { bringBerths } from './bring-berths.ts'
 import { checkHealth, tooManyFailed } from './check-health.ts'
 import { planWaves, type Wave } from './plan-waves.ts'
@@ -8,6 +9,7 @@ import type { RolloutDeps } from './rollout-deps.ts'
 import type { RolloutReport } from './rollout-report.ts'
 import { rollBack } from './roll-back.ts'
 import { type RolloutOptions, RunningRollout, type Stop } from './running-rollout.ts'
+import { watchPace } from './slow-image.ts'
 import { sweep } from './sweep.ts'
 import { hold, promote, propose, targetOf } from './wanted-changes.ts'
 
@@ -22,9 +24,10 @@ export interface ForwardOptions extends RolloutOptions {
 
 /**
  * Brings the fleet to an image. New berths get it when the first waves have passed. Killed anywhere it can be started again, and two at once
- * do no harm. @throws {BerthError} conflict, config_invalid, backend_unavailable; the signal's reason
+ * do no harm. @throws {BerthError} conflict, config_invalid, backend_unavailable, not_found (a berth of the scope); the signal's reason
  */
 export const runRollout = async (deps: RolloutDeps, options: ForwardOptions): Promise<RolloutReport> => {
+  await assertNamed(deps, options)
   const wanted = await proposed(deps, options)
   const rollout = new RunningRollout(deps, options, wanted)
   const waves = await plan(rollout, wanted)
@@ -49,12 +52,14 @@ const proposed = async (deps: RolloutDeps, { target, dryRun, signal }: ForwardOp
 
 const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly Wave[]> => {
   const { deps, signal, scope, settings, target } = rollout
-  const [members, canaries, runs] = await Promise.all([
+  const [members, canaries, suspended, runs] = await Promise.all([
     rollout.list(),
     deps.activity?.canaries({ signal }) ?? [],
+    deps.activity?.suspended({ signal }) ?? [],
     deps.activity?.runsSince(new Date(0), { signal }) ?? [],
   ])
   rollout.canaries = new Set(canaries)
+  for (const berthId of suspended) rollout.suspended.add(berthId)
   // Before anybody is offered the target, the wanted image is what untouched berths have; afterwards it is the one before.
   const present = wanted.candidate === undefined ? (wanted.previous ?? wanted).image : wanted.image
   const waves = planWaves({
@@ -62,6 +67,7 @@ const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly W
     target: target.image,
     present,
     canaries: rollout.canaries,
+    suspended: rollout.suspended,
     lastAtMs: new Map(runs.map(({ berthId, lastAt }) => [berthId, lastAt.getTime()])),
     scope,
     settings,
@@ -92,10 +98,12 @@ const offerToAll = async (rollout: RunningRollout): Promise<void> => {
 const CHECKS = 10
 
 /** Updates what differs, then looks whether it is well. A large wave is looked at while it goes on, without waiting for that. */
-const passWave = async (rollout: RunningRollout, { name, members }: Wave): Promise<Stop | null> => {
+const passWave = async (rollout: RunningRollout, wave: Wave): Promise<Stop | null> => {
   const { deps, settings, signal, target } = rollout
+  const { name, members } = wave
   const differing = members.filter(({ image }) => image !== target.image).length
   rollout.emit('rollout.wave', { wave: name, berths: members.length, differing })
+  const isSlow = await watchPace(rollout, wave)
   const watch = watchWave(
     rollout,
     members.map(({ berthId }) => berthId),
@@ -110,7 +118,8 @@ const passWave = async (rollout: RunningRollout, { name, members }: Wave): Promi
   rollout.move('wave_updated')
   if (members.length === 0) return null
   if (name !== 'rest' && settings.watchMs > 0 && differing > 0) await deps.clock.sleep(settings.watchMs, signal)
-  return watch.found() ?? checkHealth(rollout, onTarget(rollout, members))
+  const brought = onTarget(rollout, members)
+  return watch.found() ?? (await checkHealth(rollout, brought)) ?? isSlow(brought)
 }
 
 /** Those that were there already count too: another process may have been killed before its check. */

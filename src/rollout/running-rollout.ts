@@ -41,6 +41,8 @@ export class RunningRollout {
   members: readonly FleetMember[] = []
   /** Berths of Berth's own, where no tenant's code ever ran. */
   canaries: ReadonlySet<BerthId> = new Set()
+  /** Their tenants are; a self-test there says nothing of an image. */
+  readonly suspended = new Set<BerthId>()
   /** Canaries run the target, and are well. */
   vouchedFor = false
   #state: RolloutState = 'planning'

@@ -5,6 +5,7 @@ import { describeDeletion } from './store-deletion.contract.ts'
 import { describeMoves } from './store-moves.contract.ts'
 import { describeOwners } from './store-owners.contract.ts'
 import { describeRuns } from './store-runs.contract.ts'
+import { describeRolloutRows } from './store-rollout.contract.ts'
 import { at, hasCode, ids, signUp, type StoreHarness } from './store-site.ts'
 import { describeTenants } from './store-tenants.contract.ts'
 
@@ -101,6 +102,7 @@ export const describeStore = (harness: StoreHarness): void => {
       describeOwners(harness)
     })
     describeRuns(harness)
+    describeRolloutRows(harness)
     describe('service keys', () => {
       describeKeys(harness)
     })

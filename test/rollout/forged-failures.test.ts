@@ -77,8 +77,10 @@ test('an image that fails on the canaries reaches no tenant', async () => {
 
 test('an image that passes the self-test and fails the first real run on a canary reaches no tenant', async () => {
   const site = openRolloutSite(200, { activity: activityOf({}) })
-  const probe = async (berthId: BerthId) =>
-    site.images.get(berthId) === v2.image ? 'a run of python ended as crashed' : null
+  const probe = async (berthId: BerthId) => {
+    const fault = site.images.get(berthId) === v2.image ? 'a run of python ended as crashed' : null
+    return { fault, warm: true }
+  }
   Object.assign(site.deps, { probe })
 
   const report = await site.roll({ onUnhealthy: 'roll_back' })

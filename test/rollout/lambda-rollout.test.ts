@@ -61,13 +61,24 @@ test('a bad image is stopped in its ring and undone; the next one, once interrup
   }
   const start = (image: string, ...flags: readonly string[]) =>
     rollout('start', '--image', image, '--image-version', '3', '--settle-seconds', '1', ...flags)
+  const untimed = ['--slow-factor', 'off']
 
-  const bad = await start(await home.image('bad', BAD_IMAGES.crashesAtStart), '--roll-back')
+  const bad = await start(await home.image('bad', BAD_IMAGES.crashesAtStart), '--roll-back', ...untimed)
   const restored = await home.images()
   const next = await home.image('good', version3)
-  const interrupted = await interruptInUpdate(['--deployment', 'bad', '--image', next, '--image-version', '3'])
+  const interrupted = await interruptInUpdate([
+    '--deployment',
+    'bad',
+    '--image',
+    next,
+    '--image-version',
+    '3',
+    ...untimed,
+  ])
   const good = await start(next)
   const status = await rollout('status')
+  const elsewhere = ids.berthId()
+  const named = await rollout('start', '--berth', elsewhere, '--dry-run')
   const tooHigh = await rollout('fence', '4')
   const text = await readFile(summary, 'utf8')
   await rm(folder, { recursive: true })
@@ -78,6 +89,7 @@ test('a bad image is stopped in its ring and undone; the next one, once interrup
   expect(interrupted).toBe(130)
   expect([good.code, good.answer.state], good.stderr).toEqual([0, 'done'])
   expect(status.answer).toMatchObject({ target: { version: 3 }, offered: true, images: [{ version: 3, berths: 6 }] })
+  expect([named.code, named.answer.error.detail]).toEqual([2, `Not in this cell: ${elsewhere}`])
   expect([tooHigh.code, tooHigh.answer.error.code]).toEqual([2, 'conflict'])
   expect(text).toContain('rolled back')
   expect(text).toMatch(/\| 6 \| \d \| 0 \| 0 \| 0 \|/)
@@ -168,6 +180,26 @@ test('an image that passes self-tests and probes, and fails what tenants run, st
   expect(await home.images()).toEqual(tenants.map(() => home.first))
   // Control: before and after it the same code succeeds.
   expect(new Set([...before, ...(await runAll())])).toEqual(new Set(['succeeded']))
+})
+
+test('an image that answers, but slowly, stops in the ring and is undone', async () => {
+  await using home = await openCellOn2('slow')
+  const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
+  await Promise.all(Array.from({ length: 3 }, () => berths.create(ids.berthId(), { signal: quiet() })))
+  const slow: ImageContent = { ...version3, slow: { on: 'print("probe")', ms: 5000 } }
+  const target = { image: await home.image('slow', slow), version: 3 }
+  const wanted = () => home.wantedImage.read({ signal: quiet() })
+  const dispatch = createLambdaDispatch(home.cell, { clock, events: createEventLog(), wanted, maxConcurrency: 8 })
+  const probe = createProbe(dispatch, ids)
+  const deps = { ...home, wanted: home.wantedImage, activity: null, probe, clock, ids, events: createEventLog() }
+  const small = { ringLeast: 1, timedRuns: 1, slowFactor: 2, creationMs: 0, selfTestMs: 120_000 }
+  const options = { scope: { kind: 'all' }, onUnhealthy: 'roll_back', dryRun: false, signal: quiet() } as const
+
+  const report = await runRollout(deps, { ...options, target, settings: { ...defaultRolloutSettings, ...small } })
+
+  expect(report).toMatchObject({ state: 'rolled_back', updated: 1, failed: [] })
+  expect(report.reason).toMatch(/^answers in \d+\.\d s at the median of the ring, the old image in /)
+  expect(await home.images()).toEqual(Array.from({ length: 3 }, () => home.first))
 })
 
 interface Seen {

@@ -5,6 +5,7 @@ import type { Fleet } from '../../src/domain/ports/fleet.ts'
 import type { RunnerImage, Wanted } from '../../src/domain/wanted-image.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
 import type { Activity, RolloutDeps } from '../../src/rollout/rollout-deps.ts'
+import type { Probe } from '../../src/rollout/probe-runs.ts'
 import { type ForwardOptions, runRollout } from '../../src/rollout/run-rollout.ts'
 import type { RolloutReport } from '../../src/rollout/rollout-report.ts'
 import { quiet } from '../contract/content.ts'
@@ -121,10 +122,15 @@ export interface RolloutSite extends ReturnType<typeof createScriptedFleet> {
   pass<T>(work: Promise<T>): Promise<T>
 }
 
-export const openRolloutSite = (
-  count: number,
-  { activity = null, ...script }: FleetScript & { readonly activity?: Activity | null } = {},
-): RolloutSite => {
+/** Where nobody is suspended unless it says so. */
+type ScriptedActivity = Omit<Activity, 'suspended'> & Partial<Pick<Activity, 'suspended'>>
+
+interface SiteScript extends FleetScript {
+  readonly activity?: ScriptedActivity | null
+  readonly probe?: Probe
+}
+
+export const openRolloutSite = (count: number, { activity = null, probe, ...script }: SiteScript = {}): RolloutSite => {
   const clock = createVirtualClock()
   const scripted = createScriptedFleet(clock, script)
   for (let index = 0; index < count; index += 1) scripted.images.set(berthAt(index), v1.image)
@@ -138,7 +144,8 @@ export const openRolloutSite = (
     wanted: { ...v1, fence: 0 },
     deps: {
       fleet: scripted.fleet,
-      activity,
+      activity: activity === null ? null : { suspended: async () => [], ...activity },
+      ...(probe === undefined ? {} : { probe }),
       clock,
       ids: { secret },
       events: log,

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { berthsOfTenants } from '../../src/main/deployment/berths-of-tenants.ts'
 import { openPostgresStore } from '../../src/store/open-postgres-store.ts'
-import { clock } from '../contract/store-site.ts'
+import { clock, signUp } from '../contract/store-site.ts'
 import { describeStore } from '../contract/store.contract.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 
@@ -18,5 +19,15 @@ describe('on a real server', { tags: ['postgres'] }, () => {
       const url = await server.createDatabase()
       return { open: () => openPostgresStore({ url, clock }), [Symbol.asyncDispose]: async () => undefined }
     },
+  })
+
+  test('a rollout that is limited to tenants asks the database that the servers use', async () => {
+    const url = await server.createDatabase()
+    await using store = await openPostgresStore({ url, clock })
+    const { tenant, berth } = await signUp(store, 'one')
+
+    const found = await berthsOfTenants(url, [tenant.id])
+
+    expect([...found.keys()]).toEqual([berth?.id])
   })
 })

@@ -1,4 +1,4 @@
-import { berthIdSchema, type TenantId, tenantIdSchema } from '../../domain/ids.ts'
+import { type BerthId, berthIdSchema, type TenantId, tenantIdSchema } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { CellRollout, RolloutOutcome, RolloutStatus, StartOptions } from '../../main/deployment/open-rollout.ts'
 import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
@@ -90,18 +90,33 @@ const imageLines = (images: readonly (readonly [string, number])[], terminal: Te
     images.map(([image, berths]) => [visible(image), String(berths)]),
   )
 
+const SETTLE_OPTION = [
+  '--settle-seconds <number>',
+  'how long the creation of a berth may take, before the last listing (default 90)',
+] as const
+
 const goingOptions = [
   ...placeOptions,
   ['--roll-back', 'go back at once when a wave is not well; without it the rollout halts'],
   ['--watch-seconds <number>', 'how long to wait after the canaries and after the ring before the check (default 0)'],
-  ['--settle-seconds <number>', 'how long the creation of a berth may take, before the last listing (default 90)'],
+  [
+    '--slow-factor <number>',
+    'how many times as long as on the old image a warm run may take before a wave halts, or off (default 3)',
+  ],
+  SETTLE_OPTION,
 ] as const
 
 const goingOf = ({ flags }: CommandContext): Omit<StartOptions, 'target' | 'scope' | 'dryRun'> => {
   const watch = numberFlag(flags, 'watchSeconds', '--watch-seconds')
+  const isOff = textFlag(flags, 'slowFactor') === 'off'
+  const slowFactor = isOff ? null : numberFlag(flags, 'slowFactor', '--slow-factor')
   return {
     onUnhealthy: flags['rollBack'] === true ? 'roll_back' : 'halt',
-    settings: { ...(watch !== undefined && { watchMs: watch * 1000 }), ...settleOf(flags) },
+    settings: {
+      ...(watch !== undefined && { watchMs: watch * 1000 }),
+      ...(slowFactor !== undefined && { slowFactor }),
+      ...settleOf(flags),
+    },
   }
 }
 
@@ -118,14 +133,16 @@ const scopeOf = async ({ flags }: CommandContext): Promise<StartOptions['scope']
     throw usageError(`--percent: expected 1 to 100, got ${percent}`, 'Leave it out for the whole fleet.')
   if (berths.length + tenants.length > 0) {
     if (percent !== undefined) throw usageError('expected --percent or names, got both', 'Leave one of them out.')
-    return { kind: 'berths', berthIds: new Set([...berths.map(berthIdOf), ...(await berthsOf(tenants))]) }
+    const ids = berths.map(berthIdOf)
+    const names = await berthsOf(tenants)
+    return { kind: 'berths', berthIds: new Set([...ids, ...names.keys()]), names }
   }
   return percent === undefined || percent === 100 ? { kind: 'all' } : { kind: 'percent', percent }
 }
 
 /** Only the servers' store knows whose berth is whose. */
 const berthsOf = async (tenantIds: readonly TenantId[]) => {
-  if (tenantIds.length === 0) return []
+  if (tenantIds.length === 0) return new Map<BerthId, string>()
   const databaseUrl = process.env['DATABASE_URL'] || null
   if (databaseUrl === null)
     throw usageError(
@@ -199,7 +216,7 @@ const rollback: CommandSpec = {
   usage: 'rollback',
   description: 'Bring every berth back to the image before, at once. Cut off, start it again.',
   caller: 'aws',
-  options: [...placeOptions, goingOptions[4]],
+  options: [...placeOptions, SETTLE_OPTION],
   examples: ['rollout rollback --region eu-west-1'],
   act: (context) => follow(context, (rollout) => rollout.rollBack(settleOf(context.flags))),
 }

@@ -4,14 +4,14 @@ import type { Store } from '../../domain/ports/store.ts'
 import { openStore } from '../../store/open-store.ts'
 import { createSystemClock } from '../system-clock.ts'
 
+/** What a tenant's berth is called where it is not found. */
+export type NamedBerths = ReadonlyMap<BerthId, string>
+
 /**
  * Where the tenants live, as the servers' store has it, so that a rollout can be limited to them.
- * @throws {BerthError} not_found when one has no berth; store_unavailable
+ * @throws {BerthError} not_found when some have no berth; store_unavailable
  */
-export const berthsOfTenants = async (
-  databaseUrl: string,
-  tenantIds: readonly TenantId[],
-): Promise<ReadonlySet<BerthId>> => {
+export const berthsOfTenants = async (databaseUrl: string, tenantIds: readonly TenantId[]): Promise<NamedBerths> => {
   await using store = await openStore({ databaseUrl, dataDir: '', clock: createSystemClock() })
   return await berthsIn(store.berths, tenantIds)
 }
@@ -19,13 +19,19 @@ export const berthsOfTenants = async (
 export const berthsIn = async (
   berths: Pick<Store['berths'], 'findByTenant'>,
   tenantIds: readonly TenantId[],
-): Promise<ReadonlySet<BerthId>> => {
-  const found = await Promise.all(
-    tenantIds.map(async (tenantId) => {
-      const berth = await berths.findByTenant(tenantId)
-      if (berth === null) throw new BerthError('not_found', `Tenant ${tenantId} has no berth`)
-      return berth.id
-    }),
-  )
-  return new Set(found)
+): Promise<NamedBerths> => {
+  const found = new Map<BerthId, string>()
+  const without: TenantId[] = []
+  for (const tenantId of new Set(tenantIds)) {
+    const berth = await berths.findByTenant(tenantId)
+    if (berth === null) without.push(tenantId)
+    else found.set(berth.id, `${berth.id} of tenant ${tenantId} (${berth.state} in cell ${JSON.stringify(berth.cell)})`)
+  }
+  if (without.length > 0) throw hasNone(without)
+  return found
 }
+
+const hasNone = (tenantIds: readonly TenantId[]): BerthError =>
+  new BerthError('not_found', `No such tenant, or none with a berth: ${tenantIds.join(', ')}`, {
+    data: { remedy: 'Nothing was changed. Leave them out; berth tenants list names who is there.' },
+  })

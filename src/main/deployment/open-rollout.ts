@@ -58,7 +58,8 @@ interface Opening {
   readonly signal: AbortSignal
 }
 
-const PROBES_AT_ONCE = 8
+/** A sample of a wave, and as many berths beside it whose answers are timed too. */
+const PROBES_AT_ONCE = 16
 
 /** @throws {BerthError} config_invalid when the cell has no foundation */
 export const openRollout = async (
