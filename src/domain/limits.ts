@@ -45,5 +45,5 @@ export const defaultRunLimits: RunLimits = {
 /** Upper bound of `timeoutMs` a caller may ask for (Lambda's own maximum is 900 s). */
 export const MAX_TIMEOUT_MS = 900_000
 
-/** Length of an external id in UTF-16 units; Firebase allows uids of 128. */
+/** Length of an external id in code points, as zod and JSON Schema count; Firebase allows uids of 128 characters. */
 export const MAX_EXTERNAL_ID_LENGTH = 128

@@ -186,6 +186,8 @@ const describeSignUp = ({ create }: StoreHarness): void => {
   test.for([
     ['case twins', externalId('Ada'), externalId('ada')],
     ['é composed and decomposed', externalId('\u00E9'), externalId('e\u0301')],
+    ['letters of one shape and another, as NFKC would have them', externalId('ﬁ\u212A'), externalId('fiK')],
+    ['a trailing line feed', externalId('ada'), externalId('ada\n')],
     ['a trailing space', externalId('ada'), externalId('ada ')],
     [
       'parts that read the same when joined',
