@@ -20,7 +20,8 @@ export const exitCodeHelp = `Exit codes:
   0   it worked
   1   the run did not succeed (the code raised, a limit was reached, it was canceled)
   2   the request is at fault: an option, a file, a right that is missing
-  3   a rollout stopped: a wave was not well, somebody paused it, another image is wanted
+  3   a rollout stopped: a wave was not well, somebody paused it, another image is wanted;
+      or reconcile --from did: its report says what is done
   4   a rollout was rolled back
   69  no server answers, or it cannot serve
   70  a bug in Berth
