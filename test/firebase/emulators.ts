@@ -31,7 +31,8 @@ export const startEmulators = async (hook: HookPackage) => {
   )
   const ended = once(child, 'close')
   await ready(child)
-  const base = `http://127.0.0.1:${ports[0]}/identitytoolkit.googleapis.com`
+  const authHost = `127.0.0.1:${ports[0]}`
+  const base = `http://${authHost}/identitytoolkit.googleapis.com`
   const call = async <Answer>(path: string, json: unknown): Promise<Answer> => {
     const response = await fetch(`${base}${path}`, {
       method: 'POST',
@@ -43,6 +44,8 @@ export const startEmulators = async (hook: HookPackage) => {
     return JSON.parse(body) as Answer
   }
   return {
+    /** Of the Auth emulator, as Google's libraries want it. */
+    authHost,
     /** As an app does it. */
     account: (action: string, json: unknown): Promise<SignedIn> =>
       callAsApp(`${base}/v1/accounts:${action}?key=any`, json),
@@ -73,10 +76,10 @@ const callAsApp = async (url: string, json: unknown): Promise<SignedIn> => {
   return { ...answer, localId: answer.localId ?? uidOf(answer.idToken) }
 }
 
-export const claimsOf = (idToken: string): Record<string, unknown> =>
-  JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
-
-const uidOf = (idToken: string): string => String(claimsOf(idToken)['sub'])
+const uidOf = (idToken: string): string => {
+  const claims = Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()
+  return String((JSON.parse(claims) as Record<string, unknown>)['sub'])
+}
 
 const configure = async ({ folder }: HookPackage, ports: readonly number[]): Promise<void> => {
   const path = join(folder, 'firebase.json')

@@ -1,17 +1,14 @@
 // @module-tag firebase-emulators
 import { randomUUID } from 'node:crypto'
-import type { CryptoKey } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
-import { claimsOf, type Emulators, startEmulators } from './emulators.ts'
+import { setVariables } from '../support/set-variables.ts'
+import { type Emulators, startEmulators } from './emulators.ts'
 import { type HookPackage, makeHookPackage, PROJECT } from './hook-package.ts'
 import { type HookRelay, startHookRelay } from './hook-relay.ts'
 
 let relay: HookRelay
 let hook: HookPackage
-let issuer: TestIssuer
-let signingKey: CryptoKey
 let server: RunningServer
 let emulators: Emulators
 let tenant: string
@@ -19,19 +16,14 @@ let tenant: string
 beforeAll(async () => {
   relay = await startHookRelay()
   hook = await makeHookPackage(relay.url)
-  issuer = await startIssuer()
-  signingKey = await issuer.addKey('k1', { alg: 'RS256' })
   // Two programs of 200 MB start: half a minute on a quiet machine.
   emulators = await startEmulators(hook)
   tenant = await newTenant()
-  server = await startServer({
-    BERTH_HOOK_SECRETS: hook.secret,
-    BERTH_FIREBASE: JSON.stringify({ project: PROJECT, tenants: [tenant], jwksUri: issuer.jwksUri }),
-  })
+  server = await startServer({ ...inEmulatorMode(), BERTH_HOOK_SECRETS: hook.secret })
   relay.leadTo(server.url)
 }, 300_000)
 afterAll(async () => {
-  for (const part of [emulators, server, issuer, hook, relay]) await part?.[Symbol.asyncDispose]()
+  for (const part of [emulators, server, hook, relay]) await part?.[Symbol.asyncDispose]()
 })
 
 const newTenant = async (): Promise<string> => {
@@ -52,17 +44,17 @@ const createUser = async (): Promise<{ uid: string; email: string }> => {
   return { uid, email }
 }
 
-/** The emulator signs nothing. What it says about the user stays as it is; the signature is RS256, as Google's. */
-const signed = (idToken: string): Promise<string> =>
-  issuer.sign(signingKey, { ...claimsOf(idToken) }, { alg: 'RS256', kid: 'k1' })
+/** Berth takes the emulator's own tokens, which nobody signs. */
+const inEmulatorMode = (more: object = {}) => ({
+  NODE_ENV: 'test',
+  BERTH_FIREBASE: JSON.stringify({ project: PROJECT, tenants: [tenant], emulator: emulators.authHost, ...more }),
+})
 
-const as = async (idToken: string) => {
-  const key = await signed(idToken)
-  return {
-    run: () => server.call('POST', '/v1/runs', { key, json: { language: 'python', code: '6 * 7' } }),
-    tenantId: async (): Promise<string> => (await server.call('GET', '/v1/me', { key })).body.tenant.id,
-  }
-}
+const run = { json: { language: 'python', code: '6 * 7' } }
+const as = (key: string) => ({
+  run: () => server.call('POST', '/v1/runs', { key, ...run }),
+  tenantId: async (): Promise<string> => (await server.call('GET', '/v1/me', { key })).body.tenant.id,
+})
 
 const tenantsOf = async (uid: string, identityTenant = ''): Promise<readonly { id: string; state: string }[]> => {
   const query = new URLSearchParams({ project: PROJECT, uid, identityTenant })
@@ -73,7 +65,7 @@ const receiptOf = async (id: string) => (await server.operator('GET', `/v1/tenan
 test('who signs up has a berth behind the hook, and their ID token runs code in it', async () => {
   const { localId, idToken } = await signUp()
   const arrival = await relay.arrival('user.created', localId)
-  const user = await as(idToken)
+  const user = as(idToken)
   const run = await user.run()
 
   expect(arrival).toMatchObject({ status: 202, answer: { outcome: 'created' } })
@@ -90,7 +82,7 @@ test('who is deleted has nothing left, with a receipt, and their token runs noth
 
   expect(gone).toMatchObject({ status: 202, answer: { tenantId: answer.tenantId } })
   await expect.poll(() => receiptOf(answer.tenantId ?? '')).toBe(200)
-  expect((await (await as(idToken)).run()).status).toBe(410)
+  expect((await as(idToken).run()).status).toBe(410)
 })
 
 test('an event that comes twice changes nothing', async () => {
@@ -126,7 +118,7 @@ test('who signs up while Berth is down gets their berth with their first run, an
   const before = await tenantsOf(uid)
   relay.bringBack(uid)
   const { idToken } = await emulators.account('signInWithPassword', { email, password })
-  const user = await as(idToken)
+  const user = as(idToken)
 
   const run = await user.run()
   const late = await relay.again(failed)
@@ -157,7 +149,7 @@ test('imported users fire no event; their first run makes the berth', async () =
   await emulators.call(`/v1/projects/${PROJECT}/accounts:update`, { localId: uid, password })
   const { idToken } = await emulators.account('signInWithPassword', { email, password })
 
-  const run = await (await as(idToken)).run()
+  const run = await as(idToken).run()
 
   expect([relay.arrivals(uid), before]).toEqual([[], []])
   expect(run.status).toBe(200)
@@ -170,7 +162,7 @@ test('a custom token makes a user who can run', async () => {
   const token = `${part({ alg: 'none', typ: 'JWT' })}.${part({ aud: CUSTOM_TOKENS, uid })}.`
   const { idToken } = await emulators.account('signInWithCustomToken', { token })
 
-  const run = await (await as(idToken)).run()
+  const run = await as(idToken).run()
 
   expect(run.status).toBe(200)
   expect(await tenantsOf(uid)).toHaveLength(1)
@@ -181,7 +173,7 @@ test('an anonymous user has no berth by the hook; linked to an address it is the
   await relay.arrival('user.created', (await createUser()).uid)
   const before = await tenantsOf(anonymous.localId)
   const linked = await emulators.account('update', { idToken: anonymous.idToken, email: newEmail(), password })
-  const runs = [await (await as(linked.idToken)).run(), await (await as(linked.idToken)).run()]
+  const runs = [await as(linked.idToken).run(), await as(linked.idToken).run()]
 
   expect([relay.arrivals(anonymous.localId), before]).toEqual([[], []])
   expect(linked.localId).toBe(anonymous.localId)
@@ -192,11 +184,44 @@ test('an anonymous user has no berth by the hook; linked to an address it is the
 test('a user of an Identity Platform tenant has a berth of that tenant', async () => {
   const { localId, idToken } = await signUp({ tenantId: tenant })
   const arrival = await relay.arrival('user.created', localId)
-  const user = await as(idToken)
+  const user = as(idToken)
 
   expect(arrival).toMatchObject({ status: 202, identityTenant: tenant, answer: { outcome: 'created' } })
   expect((await user.run()).status).toBe(200)
   expect(await user.tenantId()).toBe(arrival.answer.tenantId)
   expect(await tenantsOf(localId)).toEqual([])
   expect(await tenantsOf(localId, tenant)).toHaveLength(1)
+})
+
+test('who is disabled, signed out or deleted runs nothing where Firebase is asked, in a tenant too', async () => {
+  const variables = { FIREBASE_AUTH_EMULATOR_HOST: emulators.authHost }
+  using _ = setVariables(variables)
+  await using asking = await startServer({ ...inEmulatorMode({ revocation: 'always' }), ...variables })
+  const users = []
+  for (const more of [{}, {}, {}, { tenantId: tenant }, {}]) {
+    const user = await signUp(more)
+    // One after the other, since events that come at once start a function of 100 MB each.
+    await relay.arrival('user.created', user.localId)
+    users.push(user)
+  }
+  const [disabled, signedOut, deleted, inTenant] = users
+  const update = (path: string, change: object) =>
+    emulators.call(`/v1/projects/${PROJECT}${path}/accounts:update`, change)
+  await update('', { localId: disabled?.localId, disableUser: true })
+  await update('', { localId: signedOut?.localId, validSince: String(Math.floor(Date.now() / 1000) + 2) })
+  await emulators.deleteUser(deleted?.localId ?? '')
+  await update(`/tenants/${tenant}`, { localId: inTenant?.localId, disableUser: true })
+
+  const answers = await Promise.all(
+    users.map(({ idToken }) => asking.call('POST', '/v1/runs', { key: idToken, ...run })),
+  )
+
+  expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 200])
+  expect(answers.map(({ body }) => body.detail?.match(/disabled|revoked|deleted/)?.[0])).toEqual([
+    'disabled',
+    'revoked',
+    'deleted',
+    'disabled',
+    undefined,
+  ])
 })

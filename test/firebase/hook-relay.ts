@@ -42,7 +42,8 @@ export const startHookRelay = async () => {
     const sent = kept.filter((name) => request.headers[name] !== undefined)
     const headers = Object.fromEntries(sent.map((name) => [name, String(request.headers[name])]))
     const { status } = await deliver(headers, await text(request))
-    response.writeHead(status).end('{}')
+    // A function that throws is killed, and the emulator loses the next event to the dying process. `again` is the repeat.
+    response.writeHead(status === 503 ? 202 : status).end('{}')
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     relay(request, response).catch(() => response.destroy())
