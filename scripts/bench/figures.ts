@@ -26,6 +26,7 @@ export const goals: Readonly<Record<string, { readonly most?: number; readonly l
   'rollout.rejected_share': { most: 0.01 },
   'rollout.50000.memory_vs_5500': { most: 1.5 },
   'identity.verify.share_of_run': { most: 0.05 },
+  'identity.verify_always.share_of_run': { most: 0.05 },
 }
 
 const round = (value: number): number => Number(value.toPrecision(4))

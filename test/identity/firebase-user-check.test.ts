@@ -183,9 +183,11 @@ describe('the check of a Firebase user', () => {
     google.hold()
     const check = checkOf()
     const waiting = Promise.allSettled(Array.from({ length: 64 }, (_, n) => check(`u${n}`)))
+    await google.hasBeenAsked(64)
     await expect(check('late')).rejects.toMatchObject({ code: 'identity_unavailable' })
     google.letGo()
     await waiting
+    expect(google.asked).not.toContain('/late')
 
     await check()
   })
