@@ -69,8 +69,15 @@ const load = async (cell: Cell): Promise<Wanted | null> => {
 /** What a parameter of the standard tier holds (AWS Systems Manager quotas, checked 2026-11-22). */
 const MAX_BYTES = 4096
 
+/** Names of berths that could not be updated give way; how many there are stays. */
+const textOf = (wanted: Wanted): string => {
+  const whole = JSON.stringify(wanted)
+  if (wanted.failed === undefined || Buffer.byteLength(whole) <= MAX_BYTES) return whole
+  return JSON.stringify({ ...wanted, failed: { ...wanted.failed, reasons: [] } })
+}
+
 const store = async (cell: Cell, wanted: Wanted, signal: AbortSignal): Promise<void> => {
-  const Value = JSON.stringify(wanted)
+  const Value = textOf(wanted)
   if (Buffer.byteLength(Value) > MAX_BYTES)
     throw invalid(cell, `expected at most ${MAX_BYTES} bytes, got ${Buffer.byteLength(Value)}; take pins out`)
   const command = new PutParameterCommand({

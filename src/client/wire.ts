@@ -92,13 +92,15 @@ export interface WireFleet {
     readonly reason: string
     readonly until: string
   }[]
+  /** Berths that the last rollout to the present target could not update. */
+  readonly updatesFailed: number
   /** Null until the first listing has ended. */
   readonly listed: {
     readonly at: string
     readonly ageSeconds: number
     readonly berths: number
     readonly images: readonly { readonly image: string; readonly version: number | null; readonly berths: number }[]
-    /** The first hundred. */
+    /** The first hundred, those whose update failed before others. */
     readonly laggards: readonly { readonly berthId: string; readonly reason: string }[]
     readonly laggardsTotal: number
   } | null

@@ -21,6 +21,17 @@ const pinSchema = z.object({
 /** A berth that rollouts leave on its image for a while. The fence goes before it. */
 export type Pin = Readonly<z.infer<typeof pinSchema>>
 
+const failuresSchema = z.object({
+  /** The image that they were to get. */
+  image: imageSchema,
+  berths: z.int().min(1),
+  /** The commonest reasons, each with the first berths that it kept back. */
+  reasons: z.array(z.object({ reason: z.string().min(1).max(160), berthIds: z.array(berthIdSchema).max(20) })).max(10),
+})
+
+/** What the last rollout to an image could not update. Of many, not all are named. */
+export type UpdateFailures = Readonly<z.infer<typeof failuresSchema>>
+
 /** What a cell's berths should run. All that a rollout must remember; what they do run is read from the fleet. */
 export const wantedImageSchema = z
   .object({
@@ -35,6 +46,8 @@ export const wantedImageSchema = z
     /** Why no rollout goes on: somebody paused it, or it halted. */
     held: z.string().min(1).max(500).optional(),
     pins: z.array(pinSchema).optional(),
+    /** Until a rollout has brought them there too. */
+    failed: failuresSchema.optional(),
     /** Who changed it last, as AWS calls them. */
     by: z.string().min(1).max(300).optional(),
   })

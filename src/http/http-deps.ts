@@ -18,6 +18,7 @@ import type { Limits } from './wire.ts'
 export interface FleetReport {
   readonly cell: string
   readonly wanted: Wanted | null
+  readonly updatesFailed: number
   readonly listed: {
     readonly at: Date
     readonly ageSeconds: number

@@ -4,7 +4,7 @@ import type { FileEntry } from '../domain/ports/tenant-files.ts'
 import type { Berth, Tenant } from '../domain/tenant.ts'
 
 /** Pins that have run out hold nothing any more. */
-export const viewFleet = ({ cell, wanted, listed, problem }: FleetReport, now: Date) => ({
+export const viewFleet = ({ cell, wanted, updatesFailed, listed, problem }: FleetReport, now: Date) => ({
   cell,
   wanted: wanted === null ? null : { image: wanted.image, version: wanted.version },
   candidate: wanted?.candidate ?? null,
@@ -13,6 +13,7 @@ export const viewFleet = ({ cell, wanted, listed, problem }: FleetReport, now: D
   held: wanted?.held ?? null,
   changedBy: wanted?.by ?? null,
   pins: (wanted?.pins ?? []).filter(({ until }) => new Date(until) > now),
+  updatesFailed,
   listed: listed === null ? null : { ...listed, at: listed.at.toISOString() },
   problem,
 })

@@ -197,6 +197,10 @@ export const fleetWire = z
         held: z.string().nullable().meta({ description: 'Why no rollout goes on.' }),
         changedBy: z.string().nullable(),
         pins: z.array(z.object({ berthId: berthIdSchema, image: z.string(), reason: z.string(), until: dateTime })),
+        updatesFailed: z.int().meta({
+          description:
+            'Berths that the last rollout to the present target could not update. The commonest reasons stand with the laggards, up to eight berths each, until a rollout has brought them there.',
+        }),
         listed: z
           .object({
             at: dateTime,

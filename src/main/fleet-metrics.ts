@@ -17,6 +17,12 @@ const createGauges = (registry: Registry) => {
       labelNames: ['cell'],
       registers,
     }),
+    updatesFailed: new Gauge({
+      name: 'berth_fleet_updates_failed',
+      help: 'Berths that the last rollout to the present target could not update.',
+      labelNames: ['cell'],
+      registers,
+    }),
     pins: new Gauge({ name: 'berth_fleet_pins', help: 'Berths that are pinned.', labelNames: ['cell'], registers }),
     fence: new Gauge({
       name: 'berth_fleet_fence',
@@ -57,7 +63,8 @@ export const watchFleet = (registry: Registry, known: () => readonly CellFleetRe
   const gauges = createGauges(registry)
 }
 
-const show = (gauges: Gauges, { cell, wanted, listed }: CellFleetReport): void => {
+const show = (gauges: Gauges, { cell, wanted, updatesFailed, listed }: CellFleetReport): void => {
+  gauges.updatesFailed.set({ cell }, updatesFailed)
   gauges.fence.set({ cell }, wanted?.fence ?? 0)
   gauges.held.set({ cell }, wanted?.held === undefined ? 0 : 1)
   gauges.pins.set({ cell }, wanted?.pins?.length ?? 0)

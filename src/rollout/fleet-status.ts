@@ -1,6 +1,8 @@
 import type { FleetMember } from '../domain/ports/fleet.ts'
 import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
+import { laggardsOf } from './laggards.ts'
 import type { Laggard } from './rollout-report.ts'
+import { failureCountOf } from './update-failures.ts'
 import { pinsAt, targetOf } from './wanted-changes.ts'
 
 export interface FleetStatus {
@@ -13,6 +15,8 @@ export interface FleetStatus {
   readonly berths: number
   /** Most first. */
   readonly images: readonly { readonly image: string; readonly version: number | null; readonly berths: number }[]
+  /** By the last rollout to the target, of these or of more than are named here. */
+  readonly updatesFailed: number
   readonly laggards: readonly Laggard[]
   readonly pins: readonly Pin[]
 }
@@ -20,17 +24,15 @@ export interface FleetStatus {
 /** Where a cell stands: what is wanted against what runs. */
 export const fleetStatusOf = (wanted: Wanted, members: readonly FleetMember[], now: Date): FleetStatus => {
   const target = targetOf(wanted)
-  const pins = pinsAt(wanted, now)
-  const pinned = new Map(pins.map((pin) => [pin.berthId, `pinned until ${pin.until}: ${pin.reason}`]))
   const known = new Map(
     [wanted, wanted.candidate, wanted.previous].flatMap((one) => (one ? [[one.image, one.version]] : [])),
   )
-  const images = [...Map.groupBy(members, ({ image }) => image)]
+  const byImage = new Map(
+    [...Map.groupBy(members, ({ image }) => image)].map(([image, ones]) => [image, ones.map(({ berthId }) => berthId)]),
+  )
+  const images = [...byImage]
     .map(([image, { length: berths }]) => ({ image, version: known.get(image) ?? null, berths }))
     .toSorted((one, other) => other.berths - one.berths)
-  const laggards = members
-    .filter(({ image }) => image !== target.image)
-    .map(({ berthId }) => ({ berthId, reason: pinned.get(berthId) ?? 'not brought there yet' }))
   return {
     target,
     offered: wanted.candidate === undefined,
@@ -38,7 +40,8 @@ export const fleetStatusOf = (wanted: Wanted, members: readonly FleetMember[], n
     held: wanted.held ?? null,
     berths: members.length,
     images,
-    laggards,
-    pins,
+    updatesFailed: failureCountOf(wanted),
+    laggards: laggardsOf({ wanted, byImage, now, most: Infinity }).laggards,
+    pins: pinsAt(wanted, now),
   }
 }

@@ -4,12 +4,15 @@ import type { FleetCell } from '../domain/ports/fleet-cell.ts'
 import type { Wanted } from '../domain/wanted-image.ts'
 import { reasonOf } from './bring-berths.ts'
 import { countFleet, type FleetCount, type FleetListing, listFleet } from './fleet-listing.ts'
+import { failureCountOf } from './update-failures.ts'
 import { wantedEvents } from './wanted-events.ts'
 
 export interface CellFleetReport {
   readonly cell: string
   /** Null where nothing is. */
   readonly wanted: Wanted | null
+  /** Berths that the last rollout to the present target could not update. */
+  readonly updatesFailed: number
   /** Null until the first listing has ended. */
   readonly listed: (FleetCount & { readonly at: Date; readonly ageSeconds: number }) | null
   /** Why something is missing or old. */
@@ -117,7 +120,7 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
               at: listing.at,
               ageSeconds: Math.round((clock.monotonicMs() - listing.atMs) / 1000),
             }
-      return { cell: cell.cell, wanted: known, listed, problem }
+      return { cell: cell.cell, wanted: known, updatesFailed: failureCountOf(known), listed, problem }
     },
   }
 }

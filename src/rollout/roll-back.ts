@@ -4,6 +4,7 @@ import type { RolloutDeps } from './rollout-deps.ts'
 import type { RolloutReport } from './rollout-report.ts'
 import { type RolloutOptions, RunningRollout } from './running-rollout.ts'
 import { sweep } from './sweep.ts'
+import { recordFailures } from './update-failures.ts'
 import { rollBackTo } from './wanted-changes.ts'
 
 const back = (present: Wanted | null): Wanted => {
@@ -18,5 +19,6 @@ export const rollBack = async (deps: RolloutDeps, options: RolloutOptions): Prom
   rollout.move('roll_back')
   const stop = await sweep(rollout)
   if (stop !== null) rollout.stop(stop)
+  await recordFailures(rollout)
   return rollout.report()
 }

@@ -11,6 +11,7 @@ import { rollBack } from './roll-back.ts'
 import { type RolloutOptions, RunningRollout, type Stop } from './running-rollout.ts'
 import { watchPace } from './slow-image.ts'
 import { sweep } from './sweep.ts'
+import { recordFailures } from './update-failures.ts'
 import { hold, promote, propose, targetOf } from './wanted-changes.ts'
 
 export interface ForwardOptions extends RolloutOptions {
@@ -36,8 +37,9 @@ export const runRollout = async (deps: RolloutDeps, options: ForwardOptions): Pr
     return rollout.report()
   }
   const stop = (await rollout.reasonToStop()) ?? (await passWaves(rollout, waves)) ?? (await sweep(rollout))
+  if (stop !== null) rollout.stop(stop)
+  await recordFailures(rollout)
   if (stop === null) return rollout.report()
-  rollout.stop(stop)
   return stop.kind === 'unhealthy' ? afterUnhealthy(rollout, options, stop) : rollout.report()
 }
 

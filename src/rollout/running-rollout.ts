@@ -36,6 +36,8 @@ export class RunningRollout {
   readonly failed = new Map<BerthId, string>()
   readonly waves: { name: string; berths: number }[] = []
   gone = 0
+  /** It has come to every berth of the fleet, up to the last listing. */
+  sawAll = false
   /** Since when new berths get the target, on the clock that only rises. */
   offeredMs: number
   members: readonly FleetMember[] = []

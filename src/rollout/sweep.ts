@@ -15,6 +15,7 @@ export const sweep = async (rollout: RunningRollout): Promise<Stop | null> => {
   const stop = rollout.scope.kind === 'all' ? await bringRest(rollout) : null
   if (stop !== null) return stop
   forgetWhoIsThere(rollout)
+  rollout.sawAll = rollout.scope.kind === 'all'
   rollout.move(rollout.failed.size === 0 ? 'nothing_left' : 'failures_left')
   return null
 }

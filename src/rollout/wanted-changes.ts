@@ -10,7 +10,7 @@ export const propose = (present: Wanted | null, target: RunnerImage): Wanted => 
   if (target.version < present.fence) throw behindFence(present, target)
   if (present.candidate?.image === target.image) return { ...present, candidate: target }
   if (present.image === target.image) return { ...without(present, 'candidate'), version: target.version }
-  return { ...without(present, 'held'), candidate: target }
+  return { ...without(without(present, 'held'), 'failed'), candidate: target }
 }
 
 /** The image has passed the first waves: new berths get it too. */
@@ -25,7 +25,7 @@ export const promote = (present: Wanted, target: RunnerImage): Wanted => {
  * when that is behind the fence
  */
 export const rollBackTo = (present: Wanted): Wanted => {
-  const { candidate, previous, ...rest } = without(present, 'held')
+  const { candidate, previous, ...rest } = without(without(present, 'held'), 'failed')
   const back =
     candidate === undefined && previous !== undefined ? previous : { image: rest.image, version: rest.version }
   if (back.version < present.fence) throw behindFence(present, back)
@@ -60,7 +60,7 @@ const others = ({ pins = [] }: Wanted, berthId: Pin['berthId']): Pin[] => pins.f
 export const pinsAt = ({ pins = [] }: Wanted, now: Date): readonly Pin[] =>
   pins.filter(({ until }) => new Date(until) > now)
 
-const without = <K extends 'candidate' | 'held'>(wanted: Wanted, key: K): Omit<Wanted, K> => {
+const without = <T extends Wanted, K extends 'candidate' | 'held' | 'failed'>(wanted: T, key: K): Omit<T, K> => {
   const { [key]: _, ...rest } = wanted
   return rest
 }

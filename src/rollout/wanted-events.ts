@@ -1,5 +1,6 @@
 import type { BerthEvent } from '../domain/ports/events.ts'
 import type { Pin, Wanted } from '../domain/wanted-image.ts'
+import { failureCountOf } from './update-failures.ts'
 
 /**
  * What somebody did to a cell's rollouts between two looks at what is wanted, for the audit log: a rollout begins anywhere, and ends with the
@@ -10,6 +11,7 @@ export const wantedEvents = (before: Wanted | null, after: Wanted | null, cell: 
   const made = [
     ...imageChange(before, after),
     ...holdChange(before, after),
+    ...failureChange(before, after),
     ...fenceChange(before, after),
     ...pinChanges(before?.pins ?? [], after.pins ?? []),
   ]
@@ -43,6 +45,14 @@ const holdChange = (before: Wanted | null, { held }: Wanted): readonly Change[] 
   if (held === before?.held) return []
   if (held === undefined) return [{ code: 'fleet.resumed' }]
   return [{ code: 'fleet.held', level: 'warn', detail: { reason: held } }]
+}
+
+/** Told again when others fail, and when their number changes. */
+const failureChange = (before: Wanted | null, after: Wanted): readonly Change[] => {
+  const [failed, known] = [failureCountOf(after), failureCountOf(before)]
+  if (failed === 0 || (failed === known && before?.failed?.image === after.failed?.image)) return []
+  const reason = after.failed?.reasons[0]?.reason ?? ''
+  return [{ code: 'fleet.updates_failed', level: 'warn', detail: { failed, reason } }]
 }
 
 const fenceChange = (before: Wanted | null, { fence }: Wanted): readonly Change[] =>

@@ -9,6 +9,7 @@ import { readQuotas } from '../../src/aws/quotas.ts'
 import { createWantedImage } from '../../src/aws/wanted-image.ts'
 import { isBerthError } from '../../src/domain/errors.ts'
 import { quiet } from '../contract/content.ts'
+import { ids } from '../contract/store-site.ts'
 import { type AwsCell, freeRates, openAwsCell } from '../support/aws-cell.ts'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
 import { createVirtualClock } from '../support/virtual-clock.ts'
@@ -118,6 +119,22 @@ describe('the wanted image', () => {
     expect(message).toContain('config_invalid: Parameter /berth/wanted-image')
     expect(message).toContain(named)
     expect(await wanted.read({ signal })).toEqual(wantedOf())
+  })
+
+  test("names of berths that could not be updated give way to pins, which are somebody's wish", async () => {
+    const wanted = createWantedImage(home.cell, clock)
+    const { image } = wantedOf()
+    const until = '2027-01-01T00:00:00Z'
+    const pin = { berthId: ids.berthId(), image, reason: 'audit'.repeat(20), until }
+    const reasons = Array.from({ length: 3 }, () => ({ reason: 'no '.repeat(50), berthIds: [ids.berthId()] }))
+    const failed = { image, berths: 9, reasons }
+
+    await wanted.write({ ...wantedOf(), failed, pins: [pin] }, { signal })
+    const roomy = await wanted.read({ signal })
+    await wanted.write({ ...wantedOf(), failed, pins: Array.from({ length: 10 }, () => pin) }, { signal })
+
+    expect(roomy?.failed).toEqual(failed)
+    expect((await wanted.read({ signal }))?.failed).toEqual({ ...failed, reasons: [] })
   })
 
   test('before the first image is none; spoilt or lost it is an error that names it', async () => {

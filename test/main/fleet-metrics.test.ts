@@ -11,7 +11,7 @@ test('berths are counted by image and version, with laggards, pins, fence and wh
     { ...v2, berths: 3 },
   ]
   const listed = { at: new Date(), ageSeconds: 12, berths: 10, images, laggards: [], laggardsTotal: 7 }
-  let cells = [{ cell: 'home', wanted, listed, problem: null }]
+  let cells = [{ cell: 'home', wanted, updatesFailed: 4, listed, problem: null }]
   metrics.watchFleet(() => cells)
 
   const text = await metrics.text()
@@ -22,6 +22,7 @@ test('berths are counted by image and version, with laggards, pins, fence and wh
     'berth_fleet_berths{cell="home",image="111111111111",version="1",target="false"} 7',
     'berth_fleet_berths{cell="home",image="222222222222",version="2",target="true"} 3',
     'berth_fleet_laggards{cell="home"} 7',
+    'berth_fleet_updates_failed{cell="home"} 4',
     'berth_fleet_pins{cell="home"} 1',
     'berth_fleet_fence{cell="home"} 1',
     'berth_fleet_held{cell="home"} 1',

@@ -92,6 +92,7 @@ test('what somebody does to the rollouts is told once, with who did it', async (
     (present) => raiseFence(present, 1),
     (present) => pin(present, one),
     (present) => unpin(present, one.berthId),
+    (present) => ({ ...present, failed: { image: v2.image, berths: 7, reasons: [{ reason: 'no', berthIds: [] }] } }),
     rollBackTo,
   ]
   for (const step of steps) {
@@ -109,9 +110,11 @@ test('what somebody does to the rollouts is told once, with who did it', async (
     'fleet.fenced',
     'fleet.pinned',
     'fleet.unpinned',
+    'fleet.updates_failed',
     'fleet.rolled_back',
   ])
   expect(site.events.events.every(({ detail }) => detail?.['by'] === 'arn:ben' && detail['cell'] === 'home')).toBe(true)
   expect(site.events.events[1]).toMatchObject({ level: 'warn', detail: { reason: 'lunch' } })
+  expect(site.events.events[7]).toMatchObject({ level: 'warn', detail: { failed: 7, reason: 'no' } })
   expect(site.events.events[5]?.berthId).toBe(berthAt(1))
 })

@@ -16,7 +16,7 @@ import { createSystemClock } from '../../src/main/system-clock.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
 import { createProbe } from '../../src/rollout/probe-runs.ts'
 import { runRollout } from '../../src/rollout/run-rollout.ts'
-import { raiseFence } from '../../src/rollout/wanted-changes.ts'
+import { raiseFence, resume } from '../../src/rollout/wanted-changes.ts'
 import { berth, spawnBerth } from '../cli/berth-process.ts'
 import { collect, quiet } from '../contract/content.ts'
 import { openAwsCell, quickPoll } from '../support/aws-cell.ts'
@@ -186,7 +186,7 @@ test('an image that answers, but slowly, stops in the ring and is undone', async
   await using home = await openCellOn2('slow')
   const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
   await Promise.all(Array.from({ length: 3 }, () => berths.create(ids.berthId(), { signal: quiet() })))
-  const slow: ImageContent = { ...version3, slow: { on: 'print("probe")', ms: 5000 } }
+  const slow: ImageContent = { ...version3, slow: { on: 'print("probe")', ms: 4000 } }
   const target = { image: await home.image('slow', slow), version: 3 }
   const wanted = () => home.wantedImage.read({ signal: quiet() })
   const dispatch = createLambdaDispatch(home.cell, { clock, events: createEventLog(), wanted, maxConcurrency: 8 })
@@ -200,6 +200,38 @@ test('an image that answers, but slowly, stops in the ring and is undone', async
   expect(report).toMatchObject({ state: 'rolled_back', updated: 1, failed: [] })
   expect(report.reason).toMatch(/^answers in \d+\.\d s at the median of the ring, the old image in /)
   expect(await home.images()).toEqual(Array.from({ length: 3 }, () => home.first))
+})
+
+test('why Lambda refused an update is told by the servers, until a rollout has brought the berth there', async () => {
+  await using home = await openCellOn2('refused')
+  const cells = JSON.stringify([{ name: 'home', region: home.cell.region, deployment: 'refused' }])
+  await using server = await startServer({
+    BERTH_BACKEND: 'lambda',
+    BERTH_CELLS: cells,
+    BERTH_SPARES: '0',
+    BERTH_PYTHON: '/nowhere/python',
+  })
+  const { body: run } = await server.as('ada')('POST', '/v1/runs', { json: { language: 'python', code: '1' } })
+  const deps = { ...home, wanted: home.wantedImage, activity: null, clock, ids, events: createEventLog() }
+  const settings = { ...defaultRolloutSettings, tries: 1, creationMs: 0, selfTestMs: 120_000 }
+  const target = { image: await home.image('refused', version3), version: 3 }
+  const options = { scope: { kind: 'all' }, onUnhealthy: 'halt', dryRun: false, settings, signal: quiet() } as const
+  const fleet = async () => (await server.operator('GET', '/v1/fleet')).body.data[0]
+  const refusal = { status: 400, code: 'InvalidParameterValueException', message: 'Image has no entry point' }
+  aws.control.fault({ kind: 'error', action: 'UpdateFunctionCode', error: refusal })
+
+  const halted = await runRollout(deps, { ...options, target })
+  await expect.poll(async () => (await fleet()).updatesFailed, { timeout: 30_000 }).toBe(1)
+  const { listed } = await fleet()
+  const { text: metrics } = await server.operator('GET', '/metrics')
+  await home.wantedImage.change((present) => resume(present ?? { ...target, fence: 0 }), { signal: quiet() })
+  const done = await runRollout(deps, { ...options, target: null })
+
+  expect([run.status, halted.state, done.state]).toEqual(['succeeded', 'halted', 'done'])
+  const told = 'InvalidParameterValueException: Image has no entry point'
+  expect(listed.laggards).toEqual([{ berthId: expect.any(String), reason: expect.stringContaining(told) }])
+  expect(metrics).toContain('berth_fleet_updates_failed{cell="home"} 1')
+  await expect.poll(async () => (await fleet()).updatesFailed, { timeout: 30_000 }).toBe(0)
 })
 
 interface Seen {

@@ -11,10 +11,11 @@ const images = (listed: NonNullable<WireFleet['listed']>, terminal: Terminal): r
     listed.images.map(({ image, version, berths }) => [visible(image), String(version ?? '-'), String(berths)]),
   )
 
-const wantedLines = ({ wanted, candidate, fence, held, changedBy }: WireFleet): readonly string[] => [
+const wantedLines = ({ wanted, candidate, fence, held, changedBy, updatesFailed }: WireFleet): readonly string[] => [
   ...(wanted === null ? [] : [`wanted: version ${wanted.version}, ${visible(wanted.image)}`, `fence: ${fence}`]),
   ...(candidate === null ? [] : [`on its way: version ${candidate.version}, ${visible(candidate.image)}`]),
   ...(held === null ? [] : [`held: ${visible(held)}`]),
+  ...(updatesFailed === 0 ? [] : [`updates failed: ${updatesFailed}`]),
   ...(changedBy === null ? [] : [`changed last by ${visible(changedBy)}`]),
 ]
 

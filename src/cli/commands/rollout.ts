@@ -239,6 +239,7 @@ const statusLines = ({ target, laggards, ...status }: RolloutStatus, terminal: T
   `wanted: version ${target.version}, ${visible(target.image)}${status.offered ? '' : ' (new berths do not get it yet)'}`,
   `fence: ${status.fence}`,
   ...(status.held === null ? [] : [`held: ${visible(status.held)}`]),
+  ...(status.updatesFailed === 0 ? [] : [`updates failed: ${status.updatesFailed}`]),
   ...imageLines(
     status.images.map(({ image, berths }) => [image, berths] as const),
     terminal,
