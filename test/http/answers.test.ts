@@ -124,6 +124,7 @@ describe('the documentation', () => {
       'listKeys',
       'listRuns',
       'listTenants',
+      'lookUpTenants',
       'moveTenant',
       'putFile',
       'receiveIdentityHook',
