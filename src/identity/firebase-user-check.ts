@@ -39,6 +39,7 @@ const WAIT_MS = 5000
 
 interface Look {
   readonly answer: Promise<FirebaseUserState | null>
+  isOpen: boolean
   /** By the clock's monotonic time. While Firebase is being asked, for as long as anybody waits for that answer. */
   until: number
 }
@@ -54,9 +55,10 @@ export const createFirebaseUserCheck = (options: FirebaseUserCheckOptions): Fire
     asking += 1
     // The answer is as old as the question: a revocation may have come between.
     const askedAt = clock.monotonicMs()
-    const look: Look = { answer: users.find(user), until: askedAt + waitMs }
+    const look: Look = { answer: users.find(user), isOpen: true, until: askedAt + waitMs }
     const settle = (until: number): void => {
       asking -= 1
+      look.isOpen = false
       look.until = until
     }
     look.answer.then(
@@ -72,8 +74,8 @@ export const createFirebaseUserCheck = (options: FirebaseUserCheckOptions): Fire
       if (policy === 'sensitive' && !sensitive) return
       const key = JSON.stringify([user.identityTenant, user.uid])
       const known = looks.get(key)
-      const { answer } = known !== undefined && clock.monotonicMs() < known.until ? known : lookUp(key, user)
-      assertHolds(await within(answer, { signal, waitMs }), authTime)
+      const { answer, isOpen } = known !== undefined && clock.monotonicMs() < known.until ? known : lookUp(key, user)
+      assertHolds(await (isOpen ? within(answer, { clock, signal, waitMs }) : answer), authTime)
     },
   }
 }
@@ -88,20 +90,21 @@ const assertHolds = (state: FirebaseUserState | null, authTime: number): void =>
   if (!(authTime >= state.validSince)) throw refused('it was revoked; sign in again')
 }
 
+interface Waiting {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly waitMs: number
+}
+
 /** The look-up goes on for the others who wait for it. */
-const within = async <T>(
-  answer: Promise<T>,
-  { signal, waitMs }: { readonly signal: AbortSignal; readonly waitMs: number },
-): Promise<T> => {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const leave = (): void => reject(signal.reason as Error)
-  const timer = setTimeout(() => reject(unavailable(`no answer within ${waitMs} ms`)), waitMs)
-  signal.addEventListener('abort', leave, { once: true })
+const within = async <T>(answer: Promise<T>, { clock, signal, waitMs }: Waiting): Promise<T> => {
+  const answered = new AbortController()
+  const late = clock.sleep(waitMs, AbortSignal.any([signal, answered.signal])).then(() => {
+    throw unavailable(`no answer within ${waitMs} ms`)
+  })
   try {
-    return await Promise.race([answer, promise])
+    return await Promise.race([answer, late])
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', leave)
+    answered.abort()
   }
 }
