@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,11 +13,15 @@ export interface SignedIn {
   readonly idToken: string
 }
 
+const V1_FOLDER = 'functions-v1'
 const services = ['auth', 'functions', 'eventarc', 'tasks', 'hub', 'logging'] as const
 
-/** Auth and functions emulators with the hook package deployed into them, on ports of their own. */
-export const startEmulators = async (hook: HookPackage) => {
+/** Auth and functions emulators with two hook packages deployed into them, on ports of their own: the second as functions of the 1st generation. */
+export const startEmulators = async (hook: HookPackage, firstGeneration: HookPackage) => {
   const ports = await freePorts(services.length)
+  await useFirstGeneration(firstGeneration)
+  // All that is deployed lies below one folder.
+  await symlink(firstGeneration.functions, join(hook.folder, V1_FOLDER))
   await configure(hook, ports)
   const child = spawn(
     process.execPath,
@@ -81,12 +85,21 @@ const uidOf = (idToken: string): string => {
   return String((JSON.parse(claims) as Record<string, unknown>)['sub'])
 }
 
+/** What docs/firebase.md says to do. */
+const useFirstGeneration = async ({ functions }: HookPackage): Promise<void> => {
+  const path = join(functions, 'package.json')
+  const declared = JSON.parse(await readFile(path, 'utf8')) as object
+  await writeFile(path, JSON.stringify({ ...declared, main: 'lib/index-v1.js' }))
+}
+
 const configure = async ({ folder }: HookPackage, ports: readonly number[]): Promise<void> => {
   const path = join(folder, 'firebase.json')
-  const config = JSON.parse(await readFile(path, 'utf8')) as object
+  const config = JSON.parse(await readFile(path, 'utf8')) as { functions: object[] }
+  // Functions of one name would be taken for each other.
+  const functions = [...config.functions, { source: V1_FOLDER, codebase: 'berth-hook-v1', prefix: 'v1' }]
   const own = services.map((name, at) => [name, { host: '127.0.0.1', port: ports[at] }] as const)
   const emulators = { ...Object.fromEntries(own), ui: { enabled: false }, singleProjectMode: true }
-  await writeFile(path, JSON.stringify({ ...config, emulators }))
+  await writeFile(path, JSON.stringify({ ...config, functions, emulators }))
 }
 
 const ready = (child: ReturnType<typeof spawn>): Promise<void> =>

@@ -12,18 +12,26 @@ let hook: HookPackage
 let server: RunningServer
 let emulators: Emulators
 let tenant: string
+/** Beside them the same with functions of the 1st generation, which let anonymous users in, and with a Berth of their own. */
+let relayV1: HookRelay
+let hookV1: HookPackage
+let serverV1: RunningServer
 
 beforeAll(async () => {
   relay = await startHookRelay()
+  relayV1 = await startHookRelay()
   hook = await makeHookPackage(relay.url)
+  hookV1 = await makeHookPackage(relayV1.url, '--anonymous')
   // Two programs of 200 MB start: half a minute on a quiet machine.
-  emulators = await startEmulators(hook)
+  emulators = await startEmulators(hook, hookV1)
   tenant = await newTenant()
   server = await startServer({ ...inEmulatorMode(), BERTH_HOOK_SECRETS: hook.secret })
+  serverV1 = await startServer({ BERTH_HOOK_SECRETS: `${hookV1.secret},${hook.secret}` })
   relay.leadTo(server.url)
+  relayV1.leadTo(serverV1.url)
 }, 300_000)
 afterAll(async () => {
-  for (const part of [emulators, server, hook, relay]) await part?.[Symbol.asyncDispose]()
+  for (const part of [emulators, server, serverV1, hook, hookV1, relay, relayV1]) await part?.[Symbol.asyncDispose]()
 })
 
 const newTenant = async (): Promise<string> => {
@@ -224,4 +232,81 @@ test('who is disabled, signed out or deleted runs nothing where Firebase is aske
     'disabled',
     undefined,
   ])
+})
+
+test('a user of a tenant and one of the project who bear one uid are two, and one of them can go', async () => {
+  const uid = randomUUID()
+  const add = (path: string) => emulators.call(path, { localId: uid, email: newEmail(), password })
+  await add(`/v1/projects/${PROJECT}/accounts`)
+  await relay.arrival('user.created', uid)
+  await add(`/v1/projects/${PROJECT}/tenants/${tenant}/accounts`)
+  await expect.poll(() => relay.arrivals(uid).length).toBe(2)
+  const ids = relay.arrivals(uid).map(({ answer }) => answer.tenantId)
+  await emulators.deleteUser(uid, tenant)
+  const gone = await relay.arrival('user.deleted', uid)
+
+  expect(new Set(ids).size).toBe(2)
+  expect(gone).toMatchObject({ status: 202, identityTenant: tenant, answer: { tenantId: ids[1] } })
+  expect(await tenantsOf(uid)).toMatchObject([{ id: ids[0], state: 'active' }])
+})
+
+const asGoogle = (person: string) => ({
+  postBody: new URLSearchParams({
+    id_token: JSON.stringify({ sub: person, email: `${person}@example.com`, email_verified: true }),
+    providerId: 'google.com',
+  }).toString(),
+  requestUri: 'http://127.0.0.1',
+})
+
+test('who comes by Google has a berth, and keeps it when a password is linked', async () => {
+  const first = await emulators.account('signInWithIdp', asGoogle(randomUUID()))
+  const arrival = await relay.arrival('user.created', first.localId)
+  const linked = await emulators.account('update', { idToken: first.idToken, password })
+
+  expect(arrival).toMatchObject({ status: 202, answer: { outcome: 'created' } })
+  expect(JSON.parse(arrival.body).data.emailVerified).toBe(true)
+  expect(linked.localId).toBe(first.localId)
+  expect((await as(linked.idToken).run()).status).toBe(200)
+  expect(await as(linked.idToken).tenantId()).toBe(arrival.answer.tenantId)
+})
+
+test('an account that is linked to a second provider is the same user, and fires nothing more', async () => {
+  const { localId, idToken } = await signUp()
+  const { answer } = await relay.arrival('user.created', localId)
+  const linked = await emulators.account('signInWithIdp', { ...asGoogle(randomUUID()), idToken })
+  await relay.arrival('user.created', (await createUser()).uid)
+
+  expect(linked.localId).toBe(localId)
+  expect(await as(linked.idToken).tenantId()).toBe(answer.tenantId)
+  expect(relay.arrivals(localId)).toHaveLength(1)
+})
+
+test('functions of the 1st generation tell of who comes and goes', async () => {
+  const { localId } = await signUp()
+  const arrival = await relayV1.arrival('user.created', localId)
+  await emulators.deleteUser(localId)
+  const gone = await relayV1.arrival('user.deleted', localId)
+
+  expect(arrival).toMatchObject({ status: 202, answer: { outcome: 'created' } })
+  expect(gone).toMatchObject({ status: 202, answer: { tenantId: arrival.answer.tenantId } })
+})
+
+test('with both generations deployed an event comes twice under two ids, and there is one berth', async () => {
+  const { localId } = await signUp()
+  const [second, first] = [await relay.arrival('user.created', localId), await relayV1.arrival('user.created', localId)]
+  const { headers, body } = second
+
+  const answer = await serverV1.call('POST', '/v1/hooks/identity', { headers, body })
+
+  expect(headers['webhook-id']).not.toBe(first.headers['webhook-id'])
+  expect(answer).toMatchObject({ status: 202, body: { tenantId: first.answer.tenantId, outcome: 'existing' } })
+})
+
+test('where anonymous users are provisioned they have a berth by the hook', async () => {
+  const { localId } = await emulators.account('signUp', {})
+
+  const arrival = await relayV1.arrival('user.created', localId)
+
+  expect(arrival).toMatchObject({ status: 202, answer: { outcome: 'created' } })
+  expect(relay.arrivals(localId)).toEqual([])
 })
