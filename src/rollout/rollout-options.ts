@@ -19,14 +19,19 @@ export interface RolloutSettings {
   /** A self-test that takes longer has failed: a cold start takes a few seconds. @default 45000 */
   readonly selfTestMs: number
   /**
-   * Warm runs of Berth's own may take so many times as long as on the old image, at the median of a wave. Hosts of another generation and
-   * neighbours that work hard make it up to twice. Null times nothing. @default 3
+   * Warm runs of Berth's own may take so many times as long as on the old image, at the median of a wave. Of one image that median moved by
+   * 2.5 at most while the load of the machine rose from 6 to 16 (docs/operating.md). Null times nothing. @default 3
    */
   readonly slowFactor: number | null
   /** Less than this more is never slow: it is what a loaded host adds to a healthy image, and nobody waits for it. @default 500 */
   readonly slowLeastMs: number
   /** Warm runs of a berth that are timed, after one that is not. @default 3 */
   readonly timedRuns: number
+  /**
+   * Where one update brings all, nobody stays on the old image to tell a slow image from an hour of load. That is for cells whose berths have
+   * hosts of their own, and not for a machine that a neighbour can slow down. @default false
+   */
+  readonly timesTogether: boolean
   /** Updates under way at once: at 15 a second, and up to a minute each. @default 900 */
   readonly atOnce: number
   /** Tries of one update, each after a longer pause. @default 3 */
@@ -50,6 +55,7 @@ export const defaultRolloutSettings: RolloutSettings = {
   slowFactor: 3,
   slowLeastMs: 500,
   timedRuns: 3,
+  timesTogether: false,
   atOnce: 900,
   tries: 3,
   creationMs: 90_000,

@@ -19,8 +19,8 @@ export const watchPace = async (rollout: RunningRollout, { name, members }: Wave
   const { slowFactor } = rollout.settings
   // The rest gets the image that canaries and ring were timed on, and beside hundreds of updates times say little.
   if (probe === undefined || slowFactor === null || name === 'rest') return open
-  // Where one update brings all, nobody stays on the old image to tell a slow one from an hour of load.
-  const apart = members.filter(({ together }) => together !== true)
+  const { timesTogether } = rollout.settings
+  const apart = timesTogether ? members : members.filter(({ together }) => together !== true)
   const differing = apart.filter(({ image }) => image !== rollout.target.image).map(({ berthId }) => berthId)
   if (apart.length === 0) return open
   const before = medianOf(await timeAnswers(rollout, probe, sampleOf(rollout, differing)))

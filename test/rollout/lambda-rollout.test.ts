@@ -202,6 +202,33 @@ test('an image that answers, but slowly, stops in the ring and is undone', async
   expect(await home.images()).toEqual(Array.from({ length: 3 }, () => home.first))
 })
 
+test('whatever a bad image does instead of answering, one tenant has it for a moment and no other', async () => {
+  await using home = await openCellOn2('worse')
+  const berths = createStackBerths({ ...home, clock }, { pollMs: quickPoll })
+  await Promise.all([0, 1].map(() => berths.create(ids.berthId(), { signal: quiet() })))
+  const { isKilled, exits, raises, answersGarbage, answersTooMuch } = BAD_IMAGES
+  const deps = { ...home, wanted: home.wantedImage, activity: null, clock, ids, events: createEventLog() }
+  const small = { ringLeast: 1, tries: 1, creationMs: 0, selfTestMs: 120_000 }
+  const settings = { ...defaultRolloutSettings, ...small }
+  const options = {
+    scope: { kind: 'all' },
+    onUnhealthy: 'roll_back',
+    dryRun: false,
+    settings,
+    signal: quiet(),
+  } as const
+  const ended = []
+
+  for (const [name, content] of Object.entries({ isKilled, exits, raises, answersGarbage, answersTooMuch })) {
+    const target = { image: await home.image(name, content), version: 3 }
+    const { state, updated, failed } = await runRollout(deps, { ...options, target })
+    ended.push({ name, state, updated, failed, images: new Set(await home.images()) })
+  }
+
+  const restored = { state: 'rolled_back', updated: 1, failed: [], images: new Set([home.first]) }
+  expect(ended).toEqual(ended.map(({ name }) => ({ name, ...restored })))
+})
+
 test('why Lambda refused an update is told by the servers, until a rollout has brought the berth there', async () => {
   await using home = await openCellOn2('refused')
   const cells = JSON.stringify([{ name: 'home', region: home.cell.region, deployment: 'refused' }])

@@ -141,13 +141,27 @@ test('an old image that runs nothing holds up no rollout away from it', async ()
   expect(await site.roll()).toMatchObject({ state: 'done', updated: 200 })
 })
 
-test('where one update brings all, nothing is timed', async () => {
+/** One update brings all, to the slow image. */
+const openTogether = () => {
   const site = openPaced({ takes: slowImage })
-  const { list } = site.fleet
+  const { list, update } = site.fleet
   async function* together(options: Parameters<typeof list>[0]) {
     for await (const member of list(options)) yield { ...member, together: true as const }
   }
-  Object.assign(site.fleet, { list: together })
+  const updateAll: typeof update = async (_, image) => {
+    for (const berthId of site.images.keys()) site.images.set(berthId, image)
+  }
+  Object.assign(site.fleet, { list: together, update: updateAll })
+  return site
+}
 
-  expect(await site.roll()).toMatchObject({ state: 'done' })
+test('where one update brings all it is undone for all; on a machine that neighbours slow down nothing is timed', async () => {
+  const settings = { ...defaultRolloutSettings, timesTogether: true }
+  const [own, machine] = [openTogether(), openTogether()]
+
+  const undone = await own.roll({ settings, onUnhealthy: 'roll_back' })
+
+  expect(undone).toMatchObject({ state: 'rolled_back', reason: expect.stringContaining('median of the canaries') })
+  expect(countOf(own, v1)).toBe(200)
+  expect(await machine.roll()).toMatchObject({ state: 'done' })
 })

@@ -103,7 +103,9 @@ export const openRollout = async (
   }
 }
 
-const settingsOf = (changes: Partial<RolloutSettings>) => ({ settings: { ...defaultRolloutSettings, ...changes } })
+const settingsOf = (changes: Partial<RolloutSettings>) => ({
+  settings: { ...defaultRolloutSettings, timesTogether: true, ...changes },
+})
 
 const noImage = (): never => {
   throw new BerthError('conflict', 'no image is wanted yet', {
