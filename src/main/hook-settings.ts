@@ -71,6 +71,7 @@ interface HookEnvironment {
   readonly BERTH_HOOK_SECRETS: readonly Buffer[]
   readonly BERTH_HOOK_GOOGLE: GoogleHook | null
   readonly BERTH_HOOK_SOURCES: readonly HookSourceSetting[]
+  readonly BERTH_OIDC_ISSUERS: readonly { readonly project: string; readonly tenantClaim?: string | undefined }[]
 }
 
 /** A door that is open without being named, one proof that opens two doors, and two sources whose users could be taken for each other's. */
@@ -100,7 +101,7 @@ const sourceContradictions = (env: HookEnvironment): readonly Problem[] => {
     new Set(sources.map((source) => source[field])).size === sources.length
       ? []
       : [{ variable: 'BERTH_HOOK_SOURCES', detail: `expected another ${field} for each source, got one twice` }]
-  return [...twice('name'), ...twice('project'), ...sharedProofs(env)]
+  return [...twice('name'), ...twice('project'), ...sharedProofs(env), ...unlikeNames(env)]
 }
 
 /** A signature names no door: what one sender signed would hold at the other's. */
@@ -115,4 +116,15 @@ const sharedProofs = ({
     'BERTH_HOOK_SOURCES',
     'expected secrets and tokens of its own for each source, got one that another source or BERTH_HOOK_SECRETS has as well',
   )
+}
+
+/** Webhooks of a source name no identity tenant: its users would have another berth by their token, which no deletion reaches. */
+const unlikeNames = ({ BERTH_HOOK_SOURCES: sources, BERTH_OIDC_ISSUERS: issuers }: HookEnvironment) => {
+  const split = new Set(issuers.flatMap(({ project, tenantClaim }) => (tenantClaim === undefined ? [] : [project])))
+  return sources
+    .filter(({ project }) => split.has(project))
+    .map(({ name }) => ({
+      variable: 'BERTH_HOOK_SOURCES',
+      detail: `expected no tenantClaim at the issuers of the project of the source ${name}, got one: its webhooks name no identity tenant`,
+    }))
 }

@@ -203,4 +203,17 @@ describe('who may call', () => {
     expect(last).toBe(429)
     expect((await other.as('alice')('GET', '/v1/me')).status).toBe(200)
   })
+
+  test('nor keep out users whose tokens are new, for theirs are new each hour', async () => {
+    await using issuer = await startIssuer()
+    const signing = await issuer.addKey('k1')
+    const trusted = [{ project: 'demo', issuer: issuer.url, audience: 'berth' }]
+    await using other = await startServer({ BERTH_OIDC_ISSUERS: JSON.stringify(trusted) })
+    const knock = async (key: string) => (await other.call('GET', '/v1/me', { key })).status
+    const tokens = await Promise.all(Array.from({ length: 10 }, (_, at) => issuer.sign(signing, { sub: `user-${at}` })))
+    const strangers = await Promise.all(Array.from({ length: 300 }, () => knock('nobody')))
+
+    expect(strangers).toContain(429)
+    expect(await Promise.all(tokens.map(knock))).toEqual(tokens.map(() => 200))
+  })
 })

@@ -144,6 +144,17 @@ describe('the configuration', () => {
     expect(message).not.toContain(secret)
   })
 
+  test('refuses a source whose users would have another name by their token, and so a berth that no deletion reaches', () => {
+    const issuer = { project: 'p', issuer: 'https://a', audience: 'x' }
+    const env = (more: object) => ({
+      BERTH_HOOK_SOURCES: JSON.stringify([source]),
+      BERTH_OIDC_ISSUERS: JSON.stringify([{ ...issuer, ...more }]),
+    })
+
+    expect(refusalOf(env({ tenantClaim: 'org_id' })).message).toMatch(/^BERTH_HOOK_SOURCES: expected no tenantClaim/)
+    expect(parseConfig(env({})).hookSources).toHaveLength(1)
+  })
+
   test('refuses one secret for two doors, as a signature names no door', () => {
     const other = { name: 'b', provider: 'clerk', project: 'q', secrets: [secret] }
     const refusals = [
