@@ -7,6 +7,7 @@ import type { Events } from '../domain/ports/events.ts'
 import type { Caller, VerifyOptions } from '../domain/ports/identity-verifier.ts'
 import type { Store } from '../domain/ports/store.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
+import type { ExternalId } from '../domain/tenant.ts'
 import type { HookDoor } from '../identity/hook-door.ts'
 import type { HookSource } from '../identity/hook-source.ts'
 import type { ServiceKeys } from '../identity/service-keys.ts'
@@ -62,6 +63,8 @@ export interface HttpDeps {
   readonly hookDoor: HookDoor | null
   /** Other identity providers, by the last part of the path that they call. */
   readonly hookSources: ReadonlyMap<string, HookSource>
+  /** False for users whose tokens are refused whatever they say: a berth would be nobody's to use. */
+  readonly isServed: (user: ExternalId) => boolean
   readonly provisionOn: ProvisionOn
   /** Aborted when the server is about to close: event streams end, and their readers come back elsewhere. */
   readonly stopping: AbortSignal

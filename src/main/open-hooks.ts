@@ -9,8 +9,10 @@ import type { Config } from './config.ts'
 export const openHooks = (
   config: Config,
   clock: Clock,
-): Pick<HttpDeps, 'hookDoor' | 'hookSources' | 'provisionOn'> => ({
+): Pick<HttpDeps, 'hookDoor' | 'hookSources' | 'isServed' | 'provisionOn'> => ({
   provisionOn: config.provisionOn,
+  isServed: ({ project, identityTenant }) =>
+    project !== config.firebase?.project || identityTenant === '' || config.firebase.tenants.includes(identityTenant),
   hookDoor: openDoor(config, clock),
   hookSources: new Map(config.hookSources.map((setting) => [setting.name, createHookSource(setting)])),
 })

@@ -136,6 +136,23 @@ describe('what is sent to the doors of the hook', () => {
   })
 })
 
+test('a sign-up in an Identity Platform tenant that no token may come from makes nobody, and is told', async () => {
+  const firebase = { project: 'demo-berth', tenants: ['blue'] }
+  await using server = await startServer({ ...hookEnv, BERTH_FIREBASE: JSON.stringify(firebase) })
+  const hook = async (identityTenant: string, type = 'user.created', project = 'demo-berth') => {
+    const payload = { type, data: { project, identityTenant, uid: 'ada' } }
+    return (await server.call('POST', path, signHook({ secret: own, payload }))).body
+  }
+
+  expect(await hook('green')).toEqual({ tenantId: null, outcome: 'ignored' })
+  expect(server.events).toContainEqual(expect.objectContaining({ code: 'hook.ignored', level: 'warn' }))
+  expect((await server.operator('GET', '/v1/tenants')).body.data).toEqual([])
+  const taken = [await hook('blue'), await hook(''), await hook('green', 'user.created', 'elsewhere')]
+  expect(taken.map(({ outcome }) => outcome)).toEqual(['created', 'created', 'created'])
+  // Whoever had come by before the list was changed goes all the same.
+  expect((await hook('green', 'user.deleted')).tenantId).not.toBeNull()
+})
+
 /** Uses up the minute of an address: 120 attempts, and two more for each second that this takes. */
 const knockOften = async (server: RunningServer, headers: () => Headers = () => ({})): Promise<readonly number[]> => {
   const knock = () => server.call('POST', path, { ...forged, headers: { ...forged.headers, ...headers() } })

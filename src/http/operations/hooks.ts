@@ -36,6 +36,8 @@ const errors: readonly ErrorCode[] = [
   'berth_cap_reached',
 ]
 
+const NOT_SERVED = 'a user of an Identity Platform tenant that BERTH_FIREBASE does not name'
+
 const receiveIdentityHook = (deps: HttpDeps, read: HookReader): Operation => ({
   method: 'post',
   path: '/v1/hooks/identity',
@@ -54,6 +56,7 @@ const receiveIdentityHook = (deps: HttpDeps, read: HookReader): Operation => ({
     const { type, data } = parseInput(hookWire, body, { where: 'body' })
     const { emailVerified, ...externalId } = data
     assertNoSourceSpeaksFor(deps, externalId.project)
+    if (type === 'user.created' && !deps.isServed(externalId)) return ignore(deps, context, NOT_SERVED)
     await obey(deps, context, { type, externalId, emailVerified, eventId: eventId ?? '' })
   },
 })
