@@ -24,7 +24,7 @@ const describeUsersAtOnce = (store: () => Promise<Record<string, string>>): void
     const env = { BERTH_HOOK_SECRETS: secret, BERTH_SPARES: '0' }
     server = await startServer({ ...env, ...(await store()) })
     small = await startServer({ ...env, ...(await store()), BERTH_MAX_BERTHS_PER_PROJECT: String(CAP) })
-  }, 60_000)
+  })
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]()
     await small?.[Symbol.asyncDispose]()
@@ -44,7 +44,7 @@ const describeUsersAtOnce = (store: () => Promise<Record<string, string>>): void
     expect(new Set([...hooks, ...repeated].map(({ body }) => body.tenantId)).size).toBe(1)
     expect(runs.map(({ status, body }) => [status, body.status])).toEqual(times(20, () => [200, 'succeeded']))
     expect([created(server) - before, (await folders(server)) - berths]).toEqual([1, 1])
-  }, 60_000)
+  })
 
   test('sign-ups, first calls and deletions that cross leave nobody with half a berth', async () => {
     const berths = await folders(server)
@@ -67,9 +67,9 @@ const describeUsersAtOnce = (store: () => Promise<Record<string, string>>): void
     expect(odd).toEqual([])
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(uids.length * 4)
     expect(late.map(({ body }) => body.outcome)).toEqual(uids.map(() => 'tombstone'))
-    await expect.poll(() => Promise.all(tenants.map(stateOf)), { timeout: 30_000 }).toEqual(uids.map(() => 'deleted'))
-    expect(await folders(server)).toBe(berths)
-  }, 60_000)
+    await expect.poll(() => Promise.all(tenants.map(stateOf))).toEqual(uids.map(() => 'deleted'))
+    await expect.poll(() => folders(server)).toBe(berths)
+  })
 
   test('the share of a project holds when hooks and first calls of many users race for it', async () => {
     const answers = await Promise.all([
@@ -94,7 +94,7 @@ describe('many at once, on Postgres', { tags: ['postgres'] }, () => {
   let postgres: PostgresServer
   beforeAll(async () => {
     postgres = await startPostgres()
-  }, 60_000)
+  })
   afterAll(() => postgres?.[Symbol.asyncDispose]())
   describeUsersAtOnce(async () => ({ DATABASE_URL: await postgres.createDatabase() }))
 })
