@@ -32,6 +32,8 @@ type Detail = NonNullable<BerthEvent['detail']>
 
 const phases: Readonly<Record<string, string>> = {
   'rollout.updating': 'updating',
+  'rollout.timing': 'timing runs of its own on the old image',
+  'rollout.wave': 'updating',
   'rollout.checking': 'checking whether it is well',
   'rollout.sweeping': 'waiting for berths that are being made, then the last listing',
   'rollout.rolling_back': 'going back',

@@ -103,9 +103,9 @@ const CHECKS = 10
 const passWave = async (rollout: RunningRollout, wave: Wave): Promise<Stop | null> => {
   const { deps, settings, signal, target } = rollout
   const { name, members } = wave
+  const isSlow = await watchPace(rollout, wave)
   const differing = members.filter(({ image }) => image !== target.image).length
   rollout.emit('rollout.wave', { wave: name, berths: members.length, differing })
-  const isSlow = await watchPace(rollout, wave)
   const watch = watchWave(
     rollout,
     members.map(({ berthId }) => berthId),

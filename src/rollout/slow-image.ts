@@ -23,6 +23,7 @@ export const watchPace = async (rollout: RunningRollout, { name, members }: Wave
   const apart = timesTogether ? members : members.filter(({ together }) => together !== true)
   const differing = apart.filter(({ image }) => image !== rollout.target.image).map(({ berthId }) => berthId)
   if (apart.length === 0) return open
+  rollout.emit('rollout.timing', { wave: name })
   const before = medianOf(await timeAnswers(rollout, probe, sampleOf(rollout, differing)))
   const limitOf = (old: number): number => Math.max(old * slowFactor, old + rollout.settings.slowLeastMs)
   return (brought) => compare(rollout, { probe, name, before, brought: sampleOf(rollout, brought), limitOf })
