@@ -1,19 +1,27 @@
+import type { BerthId } from '../domain/ids.ts'
 import type { BerthRuns } from '../domain/ports/store.ts'
 import { forgiven, minority } from './forgiven.ts'
 import type { RunningRollout, Stop } from './running-rollout.ts'
 
 /** Runs that the platform failed, since the rollout began, of berths on the new image against the others. */
 export const compareRuns = async (rollout: RunningRollout): Promise<Stop | null> => {
-  const { deps, settings, signal, startedAt, updated } = rollout
+  const { deps, settings, signal, startedAt } = rollout
   if (deps.activity === null) return null
   const rows = await deps.activity.runsSince(startedAt, { signal })
+  const brought = broughtBy(rollout)
   const onNew = shareOf(
     withoutWorst(
       rollout,
-      rows.filter(({ berthId }) => updated.has(berthId)),
+      rows.filter(({ berthId }) => brought.has(berthId)),
     ),
   )
-  const onOld = shareOf(rows.filter(({ berthId }) => !updated.has(berthId)))
+  // Or one who fails on the old image would hide that everybody does on the new.
+  const onOld = shareOf(
+    withoutWorst(
+      rollout,
+      rows.filter(({ berthId }) => !brought.has(berthId)),
+    ),
+  )
   rollout.emit('rollout.compared', {
     runs: onNew.runs,
     failed: onNew.failed,
@@ -26,11 +34,19 @@ export const compareRuns = async (rollout: RunningRollout): Promise<Stop | null>
   return { kind: 'unhealthy', reason }
 }
 
+/** By this rollout, or by one that was cut off before. */
+const broughtBy = (rollout: RunningRollout): ReadonlySet<BerthId> =>
+  new Set(rollout.members.filter((member) => rollout.isSure(member)).map(({ berthId }) => berthId))
+
 /** The berths that fail most do not count, for their code can do that; an image that fails everybody's runs shows in those that are left. */
-const withoutWorst = ({ vouchedFor }: RunningRollout, rows: readonly BerthRuns[]): readonly BerthRuns[] =>
+const withoutWorst = (rollout: RunningRollout, rows: readonly BerthRuns[]): readonly BerthRuns[] =>
   rows
     .toSorted((one, other) => other.platformFailures - one.platformFailures)
-    .slice(vouchedFor ? minority(rows.length) : forgiven(rows.length))
+    .slice(rollout.vouchedFor ? Math.max(minority(rows.length), minorityOfRing(rollout)) : forgiven(rows.length))
+
+/** Of those who run code just now a few may be most, because the others rest. */
+const minorityOfRing = ({ waves }: RunningRollout): number =>
+  minority(waves.find(({ name }) => name === 'ring')?.berths ?? 0)
 
 const shareOf = (rows: readonly BerthRuns[]): { runs: number; failed: number; percent: number } => {
   const runs = rows.reduce((sum, row) => sum + row.runs, 0)
