@@ -8,7 +8,10 @@ const NAMED = 20
  * Berths that were named one by one and are not in this cell end a rollout before it has changed anything: to leave them out without a word
  * would leave who asked for them in the belief that they had been brought. @throws {BerthError} not_found
  */
-export const assertNamed = async ({ fleet }: RolloutDeps, { scope, signal }: RolloutOptions): Promise<void> => {
+export const assertNamed = async (
+  { fleet }: Pick<RolloutDeps, 'fleet'>,
+  { scope, signal }: Pick<RolloutOptions, 'scope' | 'signal'>,
+): Promise<void> => {
   if (scope.kind !== 'berths') return
   const missing = new Set(scope.berthIds)
   for await (const { berthId } of fleet.list({ signal })) missing.delete(berthId)

@@ -79,6 +79,8 @@ test('a bad image is stopped in its ring and undone; the next one, once interrup
   const status = await rollout('status')
   const elsewhere = ids.berthId()
   const named = await rollout('start', '--berth', elsewhere, '--dry-run')
+  const until = '2099-01-01T00:00:00Z'
+  const pinned = await rollout('pin', elsewhere, '--image', next, '--reason', 'their audit', '--until', until)
   const tooHigh = await rollout('fence', '4')
   const text = await readFile(summary, 'utf8')
   await rm(folder, { recursive: true })
@@ -90,6 +92,7 @@ test('a bad image is stopped in its ring and undone; the next one, once interrup
   expect([good.code, good.answer.state], good.stderr).toEqual([0, 'done'])
   expect(status.answer).toMatchObject({ target: { version: 3 }, offered: true, images: [{ version: 3, berths: 6 }] })
   expect([named.code, named.answer.error.detail]).toEqual([2, `Not in this cell: ${elsewhere}`])
+  expect([pinned.code, pinned.answer.error.code]).toEqual([2, 'not_found'])
   expect([tooHigh.code, tooHigh.answer.error.code]).toEqual([2, 'conflict'])
   expect(text).toContain('rolled back')
   expect(text).toMatch(/\| 6 \| \d \| 0 \| 0 \| 0 \|/)

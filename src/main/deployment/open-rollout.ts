@@ -9,6 +9,7 @@ import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { Pin, RunnerImage, Wanted } from '../../domain/wanted-image.ts'
+import { assertNamed } from '../../rollout/assert-named.ts'
 import { type FleetStatus, fleetStatusOf } from '../../rollout/fleet-status.ts'
 import { createProbe } from '../../rollout/probe-runs.ts'
 import { rollBack } from '../../rollout/roll-back.ts'
@@ -97,7 +98,11 @@ export const openRollout = async (
     },
     pause: (reason) => change((present) => hold(present, reason)),
     raiseFence: (version) => change((present) => raiseFence(present, version)),
-    pin: (one) => change((present) => pin(present, one)),
+    pin: async (one) => {
+      // One that is nowhere would take the room of another, and hold nothing.
+      await assertNamed({ fleet }, { scope: { kind: 'berths', berthIds: new Set([one.berthId]) }, signal })
+      return change((present) => pin(present, one))
+    },
     unpin: (berthId) => change((present) => unpin(present, berthId)),
     [Symbol.asyncDispose]: async () => store?.[Symbol.asyncDispose](),
   }
