@@ -79,13 +79,19 @@ const deleteAll: (cell: Cell) => TenantFiles['deleteAll'] =
   async (place, { signal }) =>
     (await emptyPrefix(cell, prefixOfPlace(place), { signal })).objects
 
+/** In whose place a name below a berth's runs lies; null for a stray. */
+const runOf = (name: string): RunId | null => {
+  const slash = name.indexOf('/')
+  return slash === -1 ? null : (runIdSchema.safeParse(name.slice(0, slash)).data ?? null)
+}
+
 const listRuns: (cell: Cell) => TenantFiles['listRuns'] =
   (cell) =>
   async (berthId, { untouchedSince, signal }) => {
     const changedAt = new Map<RunId, Date>()
     for await (const { name, modifiedAt } of listObjects(cell, { prefix: prefixOfRuns(berthId), signal })) {
-      const runId = runIdSchema.safeParse(name.slice(0, name.indexOf('/'))).data
-      if (runId === undefined) continue
+      const runId = runOf(name)
+      if (runId === null) continue
       const known = changedAt.get(runId)
       if (known === undefined || known < modifiedAt) changedAt.set(runId, modifiedAt)
     }
@@ -98,7 +104,7 @@ const deleteStrays: (cell: Cell) => TenantFiles['deleteStrays'] =
   async (berthId, { untouchedSince, signal }) => {
     const prefix = prefixOfRuns(berthId)
     const isStray = (key: string, modifiedAt: Date): boolean =>
-      modifiedAt < untouchedSince && !runIdSchema.safeParse(key.slice(prefix.length).split('/', 1)[0]).success
+      modifiedAt < untouchedSince && runOf(key.slice(prefix.length)) === null
     return (await deleteBelow(cell, prefix, { signal, only: isStray })).objects
   }
 

@@ -339,6 +339,19 @@ const fromNow = (ms: number) => new Date(Date.now() + ms)
 describe('what code wrote beside its runs', () => {
   const strays = ['junk', 'r2/x', 'a\u0001', '/x', 'n\u0308/../x']
 
+  test('goes too when it is called as a run is, for no place of a run begins without a slash behind its id', async () => {
+    const runId = site.ids.runId()
+    await putRaw(`${runs()}${runId}`)
+    await putRaw(`${runs()}${runId}a`)
+    await putRaw(`${runs()}${runId}/a`)
+
+    // One letter too long, it is not taken for the place of that run either.
+    await files.delete({ berthId, area: 'run', runId }, 'a', { signal })
+    expect(await files.listRuns(berthId, { untouchedSince: fromNow(60_000), signal })).toEqual([])
+    expect(await files.deleteStrays(berthId, { untouchedSince: fromNow(60_000), signal })).toBe(2)
+    expect(await versionsLeft()).not.toContain(`${runs()}${runId}`)
+  })
+
   test('goes with all its versions; places of runs, files and other berths stay', async () => {
     const other = site.ids.berthId()
     const kept = [`${runs()}${site.ids.runId()}/a`, `${filesPrefixOf(berthId)}a`]
