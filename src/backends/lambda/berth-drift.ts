@@ -11,7 +11,7 @@ import type { Cell } from '../../aws/cell.ts'
 import { pacedCall, type PacedCall } from '../../aws/paced-call.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import { logGroupOf, nameOf } from './names.ts'
-import { NETWORK_POLICY, OWN_POLICY, ownPolicy, ownTrust } from './own-policy.ts'
+import { NETWORK_POLICY, OWN_POLICY, ownPolicy, ownRoleArn, ownTrust } from './own-policy.ts'
 import { REVOKED_POLICY, SUSPENDED_POLICY } from './role-policies.ts'
 import type { Asked } from './stack-reads.ts'
 import { berthTags } from './stack-template.ts'
@@ -24,7 +24,7 @@ interface Look {
 
 /**
  * In which of its settings and rights a whole berth differs from the cell's. Six requests, four of them to IAM at 10/s: some 12 minutes for
- * 1,800 berths. CloudFormation's own drift detection would take from Lambda's 15 requests a second.
+ * 1,800 berths; one or two more where somebody is or was suspended. CloudFormation's own drift detection would take from Lambda's 15 requests a second.
  */
 export const driftOf = async (cell: Cell, berthId: BerthId, asked: Asked): Promise<readonly string[]> => {
   const look = { cell, berthId, asked }
@@ -55,6 +55,8 @@ const functionDrift = async (look: Look): Promise<readonly string[]> => {
   const { SubnetIds, SecurityGroupIds } = Configuration.VpcConfig ?? {}
   const reserved = Concurrency?.ReservedConcurrentExecutions ?? null
   return differing([
+    // Another berth's would give the code here that berth's files.
+    ['role', Configuration.Role, ownRoleArn(cell, berthId)],
     ['memory MiB', Configuration.MemorySize, functions.memoryMiB],
     ['time-out seconds', Configuration.Timeout, functions.timeoutSeconds],
     ['ephemeral storage MiB', Configuration.EphemeralStorage?.Size, functions.ephemeralStorageMiB],
@@ -113,7 +115,7 @@ const policyDrift = async (look: Look): Promise<readonly string[]> => {
   const attached = await iam('ListAttachedRolePolicies', (options) =>
     client.send(new ListAttachedRolePoliciesCommand({ RoleName }), options),
   )
-  const names = inline.PolicyNames ?? []
+  const names = (inline.PolicyNames ?? []).toSorted()
   const known = new Set([
     OWN_POLICY,
     SUSPENDED_POLICY,
@@ -124,13 +126,22 @@ const policyDrift = async (look: Look): Promise<readonly string[]> => {
     ...names.filter((name) => !known.has(name)),
     ...(attached.AttachedPolicies ?? []).map(({ PolicyName = '' }) => PolicyName),
   ].map((name) => `policy ${name} is not the template’s`)
+  const read = async (PolicyName: string): Promise<unknown> => {
+    const command = new GetRolePolicyCommand({ RoleName, PolicyName })
+    const { PolicyDocument = '' } = await iam('GetRolePolicy', (options) => client.send(command, options))
+    return parseDocument(PolicyDocument)
+  }
+  for (const name of names.filter((one) => one === SUSPENDED_POLICY || one === REVOKED_POLICY))
+    if (!onlyDenies(await read(name))) strange.push(`policy ${name} does more than to deny`)
   if (!names.includes(OWN_POLICY)) return [...strange, `policy ${OWN_POLICY} is missing`]
-  const { PolicyDocument = '' } = await iam('GetRolePolicy', (options) =>
-    client.send(new GetRolePolicyCommand({ RoleName, PolicyName: OWN_POLICY }), options),
-  )
-  return isDeepStrictEqual(parseDocument(PolicyDocument), ownPolicy(cell, berthId))
+  return isDeepStrictEqual(await read(OWN_POLICY), ownPolicy(cell, berthId))
     ? strange
     : [...strange, `policy ${OWN_POLICY} is not as the template has it`]
+}
+
+const onlyDenies = (document: unknown): boolean => {
+  const { Statement } = (document ?? {}) as { Statement?: unknown }
+  return Array.isArray(Statement) && Statement.every((one: { Effect?: unknown }) => one.Effect === 'Deny')
 }
 
 /** IAM answers percent-encoded. */

@@ -1,6 +1,6 @@
 import type { Cell } from '../../aws/cell.ts'
 import type { BerthId } from '../../domain/ids.ts'
-import { logGroupOf, nameOf, prefixOf } from './names.ts'
+import { logGroupOf, nameOf, prefixOf, rolePathOf } from './names.ts'
 
 /** Name of the policy in `templates/tenant.yaml`, and of the one that functions in a VPC have besides. */
 export const OWN_POLICY = 'own-prefix-and-log-group'
@@ -38,6 +38,12 @@ export const ownPolicy = ({ region, deployment, foundation }: Where, berthId: Be
       ),
     ],
   }
+}
+
+/** The role that a berth's function acts as, as `templates/tenant.yaml` names it. */
+export const ownRoleArn = ({ deployment, foundation }: Where, berthId: BerthId): string => {
+  const [, partition = 'aws', , , account = ''] = foundation.boundaryArn.split(':')
+  return `arn:${partition}:iam::${account}:role${rolePathOf(deployment)}${nameOf(deployment, berthId)}`
 }
 
 /** Who may act as a berth's role, as `templates/tenant.yaml` has it. */

@@ -399,4 +399,29 @@ describe('drift', () => {
       'policy own-prefix-and-log-group is not as the template has it',
     ])
   })
+
+  test("a function that acts as another berth's role is told, and rights under the names of a suspension's policies", async () => {
+    const [berthId, other] = [await made(), await made()]
+    const { lambda, iam } = home.cell.clients
+    const { Configuration = {} } = await lambda.send(new GetFunctionCommand({ FunctionName: nameFor(other) }))
+    const Role = Configuration.Role ?? ''
+    const own = Role.replace(other, berthId)
+    // Else AWS refuses: a berth's role trusts its own function alone.
+    const lambdaMay = { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }
+    const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [lambdaMay] })
+    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: nameFor(other), PolicyDocument }))
+
+    await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: nameFor(berthId), Role }))
+    const wide = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] }
+    for (const PolicyName of [SUSPENDED_POLICY, REVOKED_POLICY])
+      await iam.send(
+        new PutRolePolicyCommand({ RoleName: nameFor(berthId), PolicyName, PolicyDocument: JSON.stringify(wide) }),
+      )
+
+    expect(await berths.drift?.(berthId, { signal })).toEqual([
+      `role: ${Role}, wanted ${own}`,
+      `policy ${REVOKED_POLICY} does more than to deny`,
+      `policy ${SUSPENDED_POLICY} does more than to deny`,
+    ])
+  })
 })
