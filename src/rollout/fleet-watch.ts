@@ -66,18 +66,22 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
   let wanted: { readonly value: Wanted | null } | null = null
   let listing: (FleetListing & { readonly atMs: number }) | null = null
   let underWay: Promise<void> | null = null
-  let problem: string | null = null
+  const problems: { look: string | null; list: string | null } = { look: null, list: null }
 
   const look = async (signal: AbortSignal): Promise<void> => {
     try {
       const { wanted: reader } = await cell.open({ signal })
+      const known = wanted
       const value = (await reader?.read({ signal })) ?? null
+      problems.look = null
+      // Another look ended meanwhile, and may have read later: the next one tells what has been done since.
+      if (wanted !== known) return
       // What was done before this server looked for the first time is not told again.
       const done = wanted === null ? [] : wantedEvents(wanted.value, value, cell.cell)
       wanted = { value }
       for (const event of done) events.emit(event)
     } catch (error) {
-      problem = reasonOf(error)
+      if (!signal.aborted) problems.look = reasonOf(error)
     }
   }
 
@@ -88,9 +92,9 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
       const { fleet } = await cell.open({ signal })
       const atMs = clock.monotonicMs()
       listing = { ...(await listFleet(fleet, clock.now(), { signal })), atMs }
-      problem = null
+      problems.list = null
     } catch (error) {
-      problem = reasonOf(error)
+      problems.list = reasonOf(error)
     } finally {
       underWay = null
     }
@@ -120,7 +124,13 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
               at: listing.at,
               ageSeconds: Math.round((clock.monotonicMs() - listing.atMs) / 1000),
             }
-      return { cell: cell.cell, wanted: known, updatesFailed: failureCountOf(known), listed, problem }
+      return {
+        cell: cell.cell,
+        wanted: known,
+        updatesFailed: failureCountOf(known),
+        listed,
+        problem: problems.look ?? problems.list,
+      }
     },
   }
 }

@@ -118,3 +118,44 @@ test('what somebody does to the rollouts is told once, with who did it', async (
   expect(site.events.events[7]).toMatchObject({ level: 'warn', detail: { failed: 7, reason: 'no' } })
   expect(site.events.events[5]?.berthId).toBe(berthAt(1))
 })
+
+test('a look that began before somebody changed the rollout and ends after another look tells of nothing that never was', async () => {
+  const clock = createVirtualClock()
+  const events = createEventLog()
+  const [before, after] = [
+    { ...v1, fence: 0 },
+    { ...v1, fence: 0, held: 'lunch' },
+  ]
+  const [late, early] = [Promise.withResolvers<Wanted>(), Promise.withResolvers<Wanted>()]
+  const reads = [Promise.resolve(before), late.promise, early.promise, Promise.resolve(after)]
+  const reader = { read: async () => reads.shift() ?? after }
+  const open = async () => ({ fleet: { list: async function* () {} }, wanted: reader })
+  const watch = createFleetWatch({ cells: [{ cell: 'home', open }], clock, events })
+  await watch.report({ signal })
+
+  const both = [watch.report({ signal }), watch.report({ signal })]
+  early.resolve(after)
+  await both[1]
+  late.resolve(before)
+  await both[0]
+  const [cell] = await watch.report({ signal })
+
+  expect(events.codes()).toEqual(['fleet.held'])
+  expect(cell?.wanted).toEqual(after)
+})
+
+test('a caller who goes away and a fault that has passed are no problem of the cell', async () => {
+  const { site, watch } = openSite(on(v1.image, 0, 2))
+  await watch.report({ signal })
+  const gone = new AbortController()
+  gone.abort(new Error('the caller went away'))
+  site.away = true
+  await watch.report({ signal: gone.signal }).catch(() => undefined)
+
+  expect(watch.known()[0]?.problem).toBeNull()
+  const [during] = await watch.report({ signal })
+  site.away = false
+  const [since] = await watch.report({ signal })
+
+  expect([during?.problem, since?.problem]).toEqual(['the cell is away', null])
+})
