@@ -284,17 +284,18 @@ def test_an_event_with_a_tenant_is_refused_where_lambda_keeps_none_apart(berth):
 
 
 @pytest.mark.parametrize(
-    "hide",
+    ("hide", "end"),
     [
-        "f = open('/tmp/f', 'wb')\n    os.unlink('/tmp/f')",
-        "f = open(f'/tmp/{i}', 'wb')",
-        "f = open(f'locked/{i}', 'wb')",
+        # A file without a name is gone with the process that holds it, so this one stays until it is ended.
+        ("f = open('/tmp/f', 'wb')\n    os.unlink('/tmp/f')", "time.sleep(60)"),
+        ("f = open(f'/tmp/{i}', 'wb')", "'done'"),
+        ("f = open(f'locked/{i}', 'wb')", "'done'"),
     ],
 )
-def test_files_out_of_sight_count_against_the_disk_limit_too(berth, hide):
+def test_files_out_of_sight_count_against_the_disk_limit_too(berth, hide, end):
     code = (
-        f"import os\nos.mkdir('locked')\nkept = []\nfor i in range(5):\n    {hide}\n"
-        "    f.write(bytes(4_000_000))\n    f.flush()\n    kept.append(f)\nos.chmod('locked', 0)\n'done'"
+        f"import os, time\nos.mkdir('locked')\nkept = []\nfor i in range(5):\n    {hide}\n"
+        f"    f.write(bytes(4_000_000))\n    f.flush()\n    kept.append(f)\nos.chmod('locked', 0)\n{end}"
     )
 
     assert berth.run(code)["outcome"]["code"] == "disk_limit"
