@@ -6,7 +6,7 @@ import { createRunCode, type RunCode } from './run-code.ts'
 import { createRuns, type Runs, type Waiting } from './runs.ts'
 import { createTenants, type Tenants } from './tenants.ts'
 import { createTransport } from './transport.ts'
-import type { Me, Page, Reconciliation, Runtimes, WireFleet, WireRollout } from './wire.ts'
+import type { Me, Page, Reconciliation, Runtimes, WireFence, WireFleet, WireRollout } from './wire.ts'
 
 /** A Berth server, as one caller sees it. */
 export interface Berth {
@@ -27,6 +27,10 @@ export interface Berth {
   rollout(
     options?: Waiting & { readonly dryRun?: boolean | undefined; readonly fence?: number | undefined },
   ): Promise<WireRollout>
+  /** For operators of a server on one machine: takes the runner that was in use before into use again. Said twice it goes back once. */
+  rollBack(options?: Waiting): Promise<WireRollout>
+  /** For operators of a server on one machine: the oldest runner version that may execute a run. */
+  setFence(version: number, options?: Waiting): Promise<WireFence>
   /** For operators: compares what is meant to exist with what does; mends it with `apply`. @default apply false */
   reconcile(
     options?: Waiting & {
@@ -69,6 +73,17 @@ export const createBerth = (options: BerthOptions): Berth => {
         timeoutMs: null,
         signal,
       }),
+    rollBack: ({ signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: ['v1', 'fleet', 'rollbacks'],
+        json: {},
+        repeat: 'always',
+        timeoutMs: null,
+        signal,
+      }),
+    setFence: (version, { signal } = {}) =>
+      transport.json({ method: 'PUT', path: ['v1', 'fleet', 'fence'], json: { version }, repeat: 'always', signal }),
     reconcile: ({ apply = false, rebuild = false, deep = false, signal } = {}) =>
       transport.json({
         method: 'POST',

@@ -122,6 +122,11 @@ export interface WireRollout {
   readonly pinned: WireFleet['pins']
 }
 
+/** The runner that is wanted on the server's own machine, and the oldest version that may execute a run. */
+export interface WireFence extends WireImage {
+  readonly fence: number
+}
+
 export interface NewKey {
   readonly name: string
   /** @default 'service' */

@@ -51,6 +51,8 @@ export interface HttpDeps {
   /** Null where a rollout is made from outside. */
   readonly rollouts: {
     start(options: { dryRun: boolean; fence: number | null; signal: AbortSignal }): Promise<RolloutEnding>
+    rollBack(options: { signal: AbortSignal }): Promise<RolloutEnding>
+    fence(version: number, options: { signal: AbortSignal }): Promise<RunnerImage & { readonly fence: number }>
   } | null
   readonly dispatcher: Dispatcher
   readonly provisioner: Provisioner

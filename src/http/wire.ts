@@ -229,6 +229,12 @@ export const rolloutRequestWire = z
       .meta({ description: 'The oldest runner version that may execute a run once it is done; null leaves it.' }),
   })
   .meta({ id: 'RolloutRequest' })
+export const fenceRequestWire = z
+  .strictObject({ version: z.int().min(0).meta({ description: 'The oldest runner version that may execute a run.' }) })
+  .meta({ id: 'FenceRequest' })
+export const fenceWire = imageWire
+  .extend({ fence: z.int() })
+  .meta({ id: 'Fence', description: 'The runner that is wanted, and the oldest version that may execute a run.' })
 export const rolloutWire = z
   .object({
     state: z.enum(['planned', 'done', 'some_failed', 'held', 'superseded', 'halted', 'rolled_back']),

@@ -13,7 +13,7 @@ import { cellOf } from './cell-of.ts'
 import type { CellKindName } from './cell-kinds.ts'
 import type { Config } from './config.ts'
 import { createLocalRollouts, type LocalRollouts } from './local-rollouts.ts'
-import { openLocalWanted } from './local-wanted.ts'
+import { openLocalWanted, readRunBefore } from './local-wanted.ts'
 
 export interface BackendDeps {
   readonly clock: Clock
@@ -39,8 +39,11 @@ export interface OpenedBackend extends Backend, AsyncDisposable {
 
 const openLocal = async (config: Config, deps: BackendDeps): Promise<OpenedBackend> => {
   await using resources = new AsyncDisposableStack()
-  const backend = resources.use(await createLocalBackend({ ...deps, dataDir: config.dataDir, ...config.local }))
-  const wanted = await openLocalWanted(join(config.dataDir, 'wanted.json'), backend.fleet.present())
+  const { dataDir } = config
+  const path = join(dataDir, 'wanted.json')
+  const before = await readRunBefore(path)
+  const backend = resources.use(await createLocalBackend({ ...deps, dataDir, before, ...config.local }))
+  const wanted = await openLocalWanted(path, backend.fleet.present())
   // A berth of another backend has nothing here, and "nothing is left of it" would be said of what lives on elsewhere.
   const { berths } = createRoutedBackend({
     cells: [{ cell: 'local', opened: backend, open: async () => backend }],

@@ -257,3 +257,19 @@ test('a rollout on the server’s own machine takes what is installed there, and
   expect([code, JSON.parse(stdout).state]).toEqual([0, 'done'])
   expect([mixed.code === 0, mixed.stderr.includes('--local')]).toEqual([false, true])
 })
+
+const local = (...args: string[]) => site.berth(['rollout', ...args, '--local'])
+
+test('status, fence and rollback of a server’s own machine; what has no meaning there says so, with what to do instead', async () => {
+  const status = await local('status')
+  const fences = [await local('fence', '9999'), await local('fence', '0')]
+  const back = await local('rollback')
+
+  expect([status.code, status.stdout]).toEqual([0, expect.stringMatching(/wanted: version \d+, local:\d+@sha256:/)])
+  expect(fences.map(({ code }) => code)).toEqual([2, 0])
+  expect([back.code, back.stderr]).toEqual([2, expect.stringContaining('berth rollout start --local')])
+  for (const args of [['pause'], ['resume'], ['pin', 'b1'], ['unpin', 'b1']]) {
+    const { code, stderr } = await local(...args)
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/one runner for all berths.*berth rollout \w+ --local/s)])
+  }
+})

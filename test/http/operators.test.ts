@@ -294,6 +294,20 @@ describe('the rest of what operators and machines ask', () => {
     expect((await rollOut({ image: wanted.image })).body).toMatchObject({ code: 'invalid_request' })
   })
 
+  test('PUT /v1/fleet/fence and POST /v1/fleet/rollbacks take no image, and refuse what cannot be with the remedy', async () => {
+    const { image, version } = (await server.operator('GET', '/v1/fleet')).body.data[0].wanted
+    const setFence = (json: object) => server.operator('PUT', '/v1/fleet/fence', { json })
+
+    expect((await setFence({ version: version + 1 })).body).toMatchObject({ code: 'conflict' })
+    expect((await setFence({ version, image: '/etc' })).body).toMatchObject({ code: 'invalid_request' })
+    expect((await setFence({ version })).body).toEqual({ image, version, fence: version })
+    expect((await setFence({ version: 0 })).body).toEqual({ image, version, fence: 0 })
+    expect((await server.operator('POST', '/v1/fleet/rollbacks')).body).toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining('berth rollout start --local'),
+    })
+  })
+
   test('GET /metrics counts runs and requests, by words and never by ids', async () => {
     const { status, text, headers } = await server.operator('GET', '/metrics')
 

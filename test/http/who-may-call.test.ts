@@ -57,6 +57,8 @@ describe('who may call', () => {
     ['DELETE', `/v1/keys/k${'a'.repeat(15)}`],
     ['GET', '/v1/fleet'],
     ['POST', '/v1/fleet/rollouts', { json: { dryRun: true } }],
+    ['POST', '/v1/fleet/rollbacks'],
+    ['PUT', '/v1/fleet/fence', { json: { version: 0 } }],
     ['POST', '/v1/reconcile', { json: {} }],
     ['GET', '/metrics'],
   ]

@@ -1,52 +1,10 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
-import { createLocalRollouts } from '../../src/main/local-rollouts.ts'
 import { openLocalWanted } from '../../src/main/local-wanted.ts'
-import { createSystemClock } from '../../src/main/system-clock.ts'
-import { openStore } from '../../src/store/open-store.ts'
-import { makeBackend, makeFolder, oneRun } from '../backends/local/subject.ts'
+import type { BerthId } from '../../src/domain/ids.ts'
 import { codeOf, quiet } from '../contract/content.ts'
-
-const packaged = fileURLToPath(new URL('../../runner-image', import.meta.url))
-const clock = createSystemClock()
-
-/** One machine with some berths, its store, and a runner's folder where releases can be installed. */
-const makeMachine = async (berths: number) => {
-  await using resources = new AsyncDisposableStack()
-  const folder = resources.use(await makeFolder())
-  const runnerDir = join(folder.path, 'runner')
-  await mkdir(runnerDir)
-  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
-  const install = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
-  await install(7)
-  const backend = resources.use(await makeBackend({ runnerDir }))
-  const store = resources.use(await openStore({ databaseUrl: null, dataDir: folder.path, clock }))
-  const berthIds = Array.from({ length: berths }, backend.ids.berthId)
-  for (const berthId of berthIds) await backend.berths.create(berthId, { signal: quiet() })
-  const path = join(folder.path, 'wanted.json')
-  const wanted = await openLocalWanted(path, backend.fleet.present())
-  const { fleet, dispatch, ids } = backend
-  const events = { emit: () => undefined }
-  const rollouts = createLocalRollouts({ fleet, dispatch, wanted, ids, clock, events })(createStoreActivity(store))
-  const owned = resources.move()
-  return {
-    ...backend,
-    path,
-    wanted,
-    runnerDir,
-    install,
-    versionOf: async (index: number) => {
-      const berthId = berthIds[index] ?? backend.ids.berthId()
-      return (await oneRun(backend, berthId, { code: '1' })).runner.version
-    },
-    start: (options: { dryRun?: boolean; fence?: number } = {}) =>
-      rollouts.start({ dryRun: false, fence: null, signal: quiet(), ...options }),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  }
-}
+import { makeMachine, packaged } from './local-machine.ts'
 
 test('a rollout brings all berths to what is installed, with one new runner, and what is wanted says so', async () => {
   await using machine = await makeMachine(7)
@@ -81,6 +39,22 @@ test('a bad runner is rolled back with the reason, and the next good one goes th
   expect([(await machine.start()).state, await machine.versionOf(0)]).toEqual(['done', 9])
 })
 
+test('a runner that passes its tests and then loses output of real runs is undone by the next check', async () => {
+  await using machine = await makeMachine(1)
+  await machine.install(8)
+  const path = join(machine.runnerDir, 'berth_runner/running.py')
+  const before = '{"stdout": child.stdout, "stderr": child.stderr}'
+  const code = await readFile(path, 'utf8')
+  expect(code).toContain(before)
+  await writeFile(path, code.replace(before, '{"stderr": child.stdout, "stdout": child.stderr}'))
+
+  const report = await machine.start()
+
+  expect(report).toMatchObject({ state: 'rolled_back', reason: expect.stringContaining('a run of python') })
+  expect(machine.events.map(({ code }) => code)).toContain('runner.replaced')
+  expect([await machine.versionOf(0), (await machine.wantedNow())?.version]).toEqual([7, 7])
+})
+
 test('a machine without berths is brought there too', async () => {
   await using machine = await makeMachine(0)
   await machine.install(8)
@@ -97,7 +71,7 @@ test('a fence goes up behind the rollout, is refused beyond what is installed, a
 
   await machine.start({ fence: 8 })
 
-  const fence = await machine.wanted.fences.of(machine.ids.berthId(), { signal: quiet() })
+  const fence = await machine.wanted.fences.of('b234567abcdefghi' as BerthId, { signal: quiet() })
   expect(fence).toEqual({ minRunnerVersion: 8, image: machine.fleet.present().image })
   await machine.install(7)
   expect(await codeOf(machine.start())).toBe('conflict')

@@ -15,7 +15,7 @@ import { sweepFolder } from './folder-walk.ts'
 import { type Layout, openLayout } from './layout.ts'
 import { createLocalDispatch } from './local-dispatch.ts'
 import { createLocalFleet, type LocalFleet } from './local-fleet.ts'
-import { createRunnerImages, type KeptRunner } from './runner-images.ts'
+import { createRunnerImages, type KeptRunner, type RunnerImages } from './runner-images.ts'
 import { RunnerProcess } from './runner-process.ts'
 import { openRunnerSlot } from './runner-slot.ts'
 
@@ -45,6 +45,16 @@ export interface LocalBackendOptions {
   readonly recycleSeconds?: number
   /** Runs at once over all tenants. @default twice the cores, at least 2 */
   readonly maxConcurrency?: number
+  /** What ran on this machine before. @default nothing is known: the runner that is installed */
+  readonly before?: RunBefore | null
+}
+
+export interface RunBefore {
+  readonly image: string
+  /** Were never proven or were turned away: while one of these is installed, `image` goes on. */
+  readonly insteadOf: readonly string[]
+  /** May be asked for later. */
+  readonly previous: string | null
 }
 
 export interface LocalBackend extends AsyncDisposable {
@@ -72,6 +82,7 @@ const withDefaults = (options: LocalBackendOptions) => ({
   recycleRuns: 1000,
   recycleSeconds: 600,
   maxConcurrency: Math.max(2, availableParallelism() * 2),
+  before: null,
   ...options,
 })
 type Settings = ReturnType<typeof withDefaults>
@@ -84,6 +95,15 @@ interface Starting {
 
 /** Of its own: each runner sweeps what its runs have left there. */
 const scratchOf = (layout: Layout, { dir }: KeptRunner): string => join(layout.scratch, basename(dir).slice(0, 12))
+
+const firstRunner = async (images: RunnerImages, { before, events }: Settings): Promise<KeptRunner> => {
+  const installed = await images.keep()
+  if (before === null || !before.insteadOf.includes(installed.image)) return installed
+  const kept = await images.kept(before.image)
+  const detail = { installed: installed.image, before: before.image, starts: (kept ?? installed).image }
+  events.emit({ code: 'runner.installed_is_unproven', level: 'warn', detail })
+  return kept ?? installed
+}
 
 /** What a runner left there that will not start again, after a crash with whatever its runs wrote. */
 const sweepScratch = async (layout: Layout, kept: KeptRunner, events: Events): Promise<void> => {
@@ -140,12 +160,14 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   const layout = await openLayout(settings.dataDir, visible)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
   const images = createRunnerImages(settings.runnerDir, layout.runners)
-  const first = await images.keep()
-  await images.keepOnly(first)
+  const first = await firstRunner(images, settings)
+  const { before, clock } = settings
+  await images.keepOnly([first.image, ...(before === null ? [] : [before.image, before.previous ?? before.image])])
   await sweepScratch(layout, first, settings.events)
   const runner = await openRunnerSlot(first, {
     start: (kept, signal) => startRunner(settings, { layout, kept, signal }),
     events: settings.events,
+    clock,
   })
   const berths = createBerthFolders(layout)
   const files = createFolderFiles(layout)
@@ -155,6 +177,7 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
     runner,
     images,
     events: settings.events,
+    clock,
     berths,
     files,
     dispatch,

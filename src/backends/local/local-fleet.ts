@@ -1,13 +1,14 @@
 import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
 import type { Events } from '../../domain/ports/events.ts'
-import type { Fleet, SelfTestReport } from '../../domain/ports/fleet.ts'
+import type { Fleet } from '../../domain/ports/fleet.ts'
 import type { RunnerImage } from '../../domain/wanted-image.ts'
-import { createLocalDispatch } from './local-dispatch.ts'
 import { orAborted } from './or-aborted.ts'
 import type { RunnerImages } from './runner-images.ts'
 import type { Runner, RunnerSlot } from './runner-slot.ts'
+import { assertFit } from './candidate-proof.ts'
 import { type SelfTestOptions, runSelfTest } from './self-test.ts'
 
 export interface LocalFleetOptions extends SelfTestOptions {
@@ -15,6 +16,7 @@ export interface LocalFleetOptions extends SelfTestOptions {
   readonly runner: RunnerSlot
   readonly images: RunnerImages
   readonly events: Events
+  readonly clock: Clock
 }
 
 export interface LocalFleet extends Fleet {
@@ -22,8 +24,14 @@ export interface LocalFleet extends Fleet {
   present(): RunnerImage
   /** What lies in the runner's folder now, and an update can bring. @throws {BerthError} config_invalid */
   onDisk(): Promise<RunnerImage>
-  /** Where there is no berth yet in which a runner could be tested: whether it starts is all that counts. */
+  /** Tested in one berth; where there is none yet, whether it starts is all that counts. */
   updateAll(image: string, options: { signal: AbortSignal }): Promise<void>
+  /** An update could bring it, whatever lies in the runner's folder. */
+  keeps(image: string): Promise<boolean>
+  /** Removes the copies of all runners but these and those that live. */
+  keepOnly(images: readonly string[]): Promise<void>
+  /** When no runner is being replaced, also by an update that nobody waits for any more. */
+  settled(): Promise<void>
 }
 
 /** All berths of this machine share its one runner, so one update reaches them all. */
@@ -35,12 +43,11 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
 
   const bring = async (image: string, berthId: BerthId | null): Promise<void> => {
     try {
-      // Without namespaces two runners would each sweep away what the other's runs need.
       await assertSandboxed(runner, sandboxLevels)
       const next = await images.find(image)
       await runner.replace(next, async (candidate, signal) => {
         await assertSandboxed(candidate, sandboxLevels)
-        if (berthId !== null) await prove(options, { candidate, berthId, signal })
+        if (berthId !== null) await assertFit(options, { candidate, next, berthId, signal })
       })
       brought = image
     } catch (error) {
@@ -75,8 +82,11 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
     present: () => imageOf(runner.kept),
     onDisk: async () => imageOf(await images.keep()),
     updateAll: async (image, { signal }) => {
-      if (image !== runner.kept.image) await brings(image, null, signal)
+      if (image !== runner.kept.image) await brings(image, await anyOf(berths, signal), signal)
     },
+    keeps: async (image) => (await images.kept(image)) !== null,
+    keepOnly: (names) => images.keepOnly([...names, ...runner.living]),
+    settled: async () => void (await Promise.allSettled(underWay.values())),
   }
 }
 
@@ -87,24 +97,11 @@ const assertSandboxed = async (runner: Runner, sandboxLevels: readonly string[])
   if (sandboxLevels.includes(level)) return
   throw new BerthError(
     'unsupported',
-    `A runner at level ${level} has no sandbox, and two of them cannot work side by side; restart the server to take another one into use`,
+    `At level ${level} there is no sandbox, and a runner ends every process of its user that began after it: two cannot work side by side. Restart the server: it starts with what is installed`,
   )
 }
 
-/** In the berth, with real code, before any run of a tenant's goes there. */
-const prove = async (
-  options: LocalFleetOptions,
-  { candidate, berthId, signal }: { candidate: Runner; berthId: BerthId; signal: AbortSignal },
-): Promise<void> => {
-  const dispatch = createLocalDispatch({ ...options, runner: candidate, maxConcurrency: 1 })
-  const report = await runSelfTest({ ...options, dispatch }, berthId, signal)
-  if (!report.passed) throw notWell(report)
-}
-
-const notWell = ({ checks }: SelfTestReport): BerthError => {
-  const wrong = checks.filter(({ passed }) => !passed).map(({ name, detail }) => `${name} (${detail})`)
-  return new BerthError(
-    'backend_unavailable',
-    `The self-test of the new runner failed: ${wrong.join(', ')}. The one before goes on`,
-  )
+const anyOf = async (berths: Berths, signal: AbortSignal): Promise<BerthId | null> => {
+  for await (const { berthId, partial } of berths.list({ signal })) if (!partial) return berthId
+  return null
 }

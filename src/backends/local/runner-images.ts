@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { cp, glob, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
@@ -13,10 +12,12 @@ export interface KeptRunner extends RunnerImage {
 export interface RunnerImages {
   /** Copies what lies in the runner's folder now. @throws {BerthError} config_invalid */
   keep(): Promise<KeptRunner>
+  /** A copy from before, also of another server's life; null when there is none, or it is not what it was. */
+  kept(image: string): Promise<KeptRunner | null>
   /** One that was kept before, or what the folder holds now. @throws {BerthError} unsupported when it is neither */
   find(image: string): Promise<KeptRunner>
-  /** Removes all copies but one. */
-  keepOnly(kept: KeptRunner): Promise<void>
+  /** Removes all copies but these. */
+  keepOnly(images: Iterable<string>): Promise<void>
 }
 
 const PACKAGE = 'berth_runner'
@@ -60,33 +61,45 @@ const copy = async (runnerDir: string, to: string): Promise<void> => {
   }
 }
 
+const isSound = async ({ dir, digest }: { dir: string; digest: string }): Promise<boolean> =>
+  (await digestOf(dir).catch(() => null)) === digest
+
 /**
  * Runners by what they are made of. A process starts from a copy of its own: it starts parts of itself again later, and must then find what it
  * was, whatever has been installed in the folder meanwhile.
  */
 export const createRunnerImages = (runnerDir: string, folder: string): RunnerImages => {
-  const known = new Map<string, KeptRunner>()
-
   const keep = async (): Promise<KeptRunner> => {
     const incoming = join(folder, `incoming-${randomUUID()}`)
     try {
       await copy(runnerDir, incoming)
       const version = await versionIn(incoming, runnerDir)
       const digest = await digestOf(incoming)
-      const kept = { image: `local:${version}@sha256:${digest}`, version, dir: join(folder, digest) }
-      if (!existsSync(kept.dir)) await rename(incoming, kept.dir)
-      known.set(kept.image, kept)
-      return kept
+      const dir = join(folder, digest)
+      if (!(await isSound({ dir, digest }))) {
+        // What a power cut has left of a copy; no runner that lives started from it.
+        await rm(dir, { recursive: true, force: true })
+        await rename(incoming, dir)
+      }
+      return { image: `local:${version}@sha256:${digest}`, version, dir }
     } finally {
       await rm(incoming, { recursive: true, force: true })
     }
   }
 
+  const kept = async (image: string): Promise<KeptRunner | null> => {
+    const named = nameOf(image)
+    if (named === null) return null
+    const dir = join(folder, named.digest)
+    return (await isSound({ dir, digest: named.digest })) ? { image, version: named.version, dir } : null
+  }
+
   return {
     keep,
+    kept,
     find: async (image) => {
-      const before = known.get(image)
-      if (before !== undefined) return before
+      const before = await kept(image)
+      if (before !== null) return before
       const present = await keep()
       if (present.image === image) return present
       throw new BerthError(
@@ -94,11 +107,16 @@ export const createRunnerImages = (runnerDir: string, folder: string): RunnerIma
         `image: expected ${present.image}, which lies in ${runnerDir}, got ${image}; install the release that has it and ask again`,
       )
     },
-    keepOnly: async (kept) => {
-      for (const name of await readdir(folder)) {
-        const path = join(folder, name)
-        if (path !== kept.dir) await rm(path, { recursive: true, force: true })
-      }
+    keepOnly: async (images) => {
+      const digests = new Set([...images].map((image) => nameOf(image)?.digest))
+      for (const name of await readdir(folder))
+        if (!digests.has(name)) await rm(join(folder, name), { recursive: true, force: true })
     },
   }
+}
+
+/** The whole name is looked at: a part of it becomes a path. */
+const nameOf = (image: string): { version: number; digest: string } | null => {
+  const [, version, digest] = /^local:([1-9]\d{0,8})@sha256:([0-9a-f]{64})$/.exec(image) ?? []
+  return version === undefined || digest === undefined ? null : { version: Number(version), digest }
 }

@@ -1,5 +1,7 @@
 import { BerthError } from '../../domain/errors.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
 import type { Events } from '../../domain/ports/events.ts'
+import { createDraining, type Place } from './draining.ts'
 import type { KeptRunner } from './runner-images.ts'
 import type { RunnerProcess } from './runner-process.ts'
 
@@ -8,24 +10,19 @@ export type Runner = Pick<RunnerProcess, 'run' | 'hello' | 'recycle'>
 export interface RunnerSlotOptions {
   readonly start: (kept: KeptRunner, signal: AbortSignal) => Promise<RunnerProcess>
   readonly events: Events
+  readonly clock: Clock
 }
 
 /** The runner that takes runs. Another can take its place; runs that the one before has are ended by it. */
 export interface RunnerSlot extends Runner, AsyncDisposable {
   readonly kept: KeptRunner
+  /** Images of all that live: the one that takes runs, those that end theirs, and one that is being proven. */
+  readonly living: ReadonlySet<string>
   /**
    * Starts another runner, has it proven, and from then on sends runs there. When it does not start or `prove` throws, all stays as it was.
    * @throws {BerthError} sandbox_unavailable, backend_unavailable, shutting_down; what `prove` throws
    */
   replace(next: KeptRunner, prove: (candidate: Runner, signal: AbortSignal) => Promise<void>): Promise<void>
-}
-
-interface Place {
-  readonly kept: KeptRunner
-  readonly runner: RunnerProcess
-  runs: number
-  isRetired: boolean
-  readonly drained: PromiseWithResolvers<void>
 }
 
 const placeOf = (kept: KeptRunner, runner: RunnerProcess): Place => ({
@@ -46,10 +43,14 @@ const runIn = async (place: Place, ...asked: Parameters<Runner['run']>): ReturnT
   }
 }
 
-export const openRunnerSlot = async (first: KeptRunner, { start, events }: RunnerSlotOptions): Promise<RunnerSlot> => {
+export const openRunnerSlot = async (
+  first: KeptRunner,
+  { start, events, clock }: RunnerSlotOptions,
+): Promise<RunnerSlot> => {
   const closing = new AbortController()
   let present = placeOf(first, await start(first, closing.signal))
-  const living = new Set<RunnerProcess>([present.runner])
+  const living = new Map<RunnerProcess, string>([[present.runner, first.image]])
+  const draining = createDraining({ clock, events, closing: closing.signal })
   let replacing: Promise<void> = Promise.resolve()
 
   const end = async (runner: RunnerProcess): Promise<void> => {
@@ -57,18 +58,12 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
     living.delete(runner)
   }
 
-  const retire = async (place: Place): Promise<void> => {
-    place.isRetired = true
-    if (place.runs > 0) await place.drained.promise
-    await end(place.runner)
-    events.emit({ code: 'runner.retired', level: 'info', detail: { image: place.kept.image } })
-  }
-
   const replace: RunnerSlot['replace'] = async (next, prove) => {
     const { signal } = closing
     signal.throwIfAborted()
+    draining.assertRoom()
     const candidate = await start(next, signal)
-    living.add(candidate)
+    living.set(candidate, next.image)
     try {
       await prove(candidate, signal)
       signal.throwIfAborted()
@@ -79,7 +74,8 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
     const before = present
     present = placeOf(next, candidate)
     events.emit({ code: 'runner.replaced', level: 'info', detail: { from: before.kept.image, image: next.image } })
-    void retire(before)
+    before.isRetired = true
+    void draining.end(before, end)
   }
 
   // One after the other: two candidates at once would only take each other's memory.
@@ -91,6 +87,9 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
   return {
     get kept() {
       return present.kept
+    },
+    get living() {
+      return new Set(living.values())
     },
     hello: (signal) => present.runner.hello(signal),
     recycle: (signal) => present.runner.recycle(signal),
@@ -104,7 +103,7 @@ export const openRunnerSlot = async (first: KeptRunner, { start, events }: Runne
     [Symbol.asyncDispose]: async () => {
       closing.abort(new BerthError('shutting_down', 'The local backend is closed'))
       await replacing.catch(() => undefined)
-      await Promise.all([...living].map(end))
+      await Promise.all([...living.keys()].map(end))
     },
   }
 }

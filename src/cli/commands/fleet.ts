@@ -11,9 +11,18 @@ const images = (listed: NonNullable<WireFleet['listed']>, terminal: Terminal): r
     listed.images.map(({ image, version, berths }) => [visible(image), String(version ?? '-'), String(berths)]),
   )
 
-const wantedLines = ({ wanted, candidate, fence, held, changedBy, updatesFailed }: WireFleet): readonly string[] => [
+const wantedLines = ({
+  wanted,
+  candidate,
+  previous,
+  fence,
+  held,
+  changedBy,
+  updatesFailed,
+}: WireFleet): readonly string[] => [
   ...(wanted === null ? [] : [`wanted: version ${wanted.version}, ${visible(wanted.image)}`, `fence: ${fence}`]),
   ...(candidate === null ? [] : [`on its way: version ${candidate.version}, ${visible(candidate.image)}`]),
+  ...(previous === null ? [] : [`before it: version ${previous.version}, ${visible(previous.image)}`]),
   ...(held === null ? [] : [`held: ${visible(held)}`]),
   ...(updatesFailed === 0 ? [] : [`updates failed: ${updatesFailed}`]),
   ...(changedBy === null ? [] : [`changed last by ${visible(changedBy)}`]),
@@ -27,6 +36,12 @@ const listedLines = ({ listed, problem }: WireFleet, terminal: Terminal): readon
   ...(listed === null ? [] : [`listed ${listed.ageSeconds} s ago`]),
 ]
 
+export const cellLines = (cell: WireFleet, terminal: Terminal): readonly string[] => [
+  `cell ${visible(cell.cell)}`,
+  ...wantedLines(cell),
+  ...listedLines(cell, terminal),
+]
+
 export const fleetCommand: CommandSpec = {
   usage: 'fleet',
   description: 'What the berths of each cell run, against what is wanted, as a server knows it.',
@@ -34,8 +49,6 @@ export const fleetCommand: CommandSpec = {
   examples: ['fleet', 'fleet --json'],
   act: async ({ connect, terminal, signal }) => {
     const cells = await (await connect()).fleet({ signal })
-    terminal.answer({ data: cells }, () =>
-      cells.flatMap((cell) => [`cell ${visible(cell.cell)}`].concat(wantedLines(cell), listedLines(cell, terminal))),
-    )
+    terminal.answer({ data: cells }, () => cells.flatMap((cell) => cellLines(cell, terminal)))
   },
 }

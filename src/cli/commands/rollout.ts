@@ -4,7 +4,15 @@ import type { CellRollout, RolloutOutcome, RolloutStatus, StartOptions } from '.
 import { type CommandContext, type CommandSpec, listFlag, numberFlag, textFlag, usageError } from '../command.ts'
 import { exitCodes, isAbort } from '../exit-code.ts'
 import { writeJobSummary } from '../job-summary.ts'
-import { localOptions, rollOutLocally } from '../local-rollout.ts'
+import {
+  fenceLocally,
+  isLocal,
+  localOptions,
+  notLocally,
+  rollBackLocally,
+  rollOutLocally,
+  tellLocally,
+} from '../local-rollout.ts'
 import { placeOf, placeOptions } from '../place-flags.ts'
 import { startRolloutView } from '../rollout-view.ts'
 import type { Terminal } from '../terminal.ts'
@@ -179,6 +187,7 @@ const start: CommandSpec = {
     ['--dry-run', 'only show the waves'],
     ...goingOptions,
     ...localOptions,
+    ['--fence <number>', 'with --local: afterwards, the oldest runner version that may execute a run'],
   ],
   examples: [
     'rollout start --region eu-west-1 --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/berth@sha256:… --roll-back',
@@ -186,7 +195,7 @@ const start: CommandSpec = {
     'rollout start --local',
   ],
   act: async (context) => {
-    if (context.flags['local'] === true) return endings[(await rollOutLocally(context)).state]
+    if (isLocal(context)) return endings[(await rollOutLocally(context)).state]
     const options = { ...goingOf(context), scope: await scopeOf(context), dryRun: context.flags['dryRun'] === true }
     const target = await targetOf(context)
     return follow(context, (rollout) => rollout.start({ ...options, target }))
@@ -216,18 +225,22 @@ const rollback: CommandSpec = {
   usage: 'rollback',
   description: 'Bring every berth back to the image before, at once. Cut off, start it again.',
   caller: 'aws',
-  options: [...placeOptions, SETTLE_OPTION],
-  examples: ['rollout rollback --region eu-west-1'],
-  act: (context) => follow(context, (rollout) => rollout.rollBack(settleOf(context.flags))),
+  options: [...placeOptions, SETTLE_OPTION, ...localOptions],
+  examples: ['rollout rollback --region eu-west-1', 'rollout rollback --local'],
+  act: async (context) =>
+    isLocal(context)
+      ? endings[(await rollBackLocally(context)).state]
+      : follow(context, (rollout) => rollout.rollBack(settleOf(context.flags))),
 }
 
 const status: CommandSpec = {
   usage: 'status',
   description: 'What is wanted, what the berths of a cell run, and who lags behind.',
   caller: 'aws',
-  options: placeOptions,
-  examples: ['rollout status --region eu-west-1', 'rollout status --json'],
+  options: [...placeOptions, ...localOptions],
+  examples: ['rollout status --region eu-west-1', 'rollout status --json', 'rollout status --local'],
   act: async (context) => {
+    if (isLocal(context)) return tellLocally(context)
     const found = await withCell(context, quiet, (rollout) => rollout.status())
     context.terminal.answer(found, () => statusLines(found, context.terminal))
   },
@@ -266,13 +279,14 @@ const fence: CommandSpec = {
   description:
     'Set the oldest runner version that may execute a run. Servers heed it within five seconds; a berth behind it is updated when a run needs it.',
   caller: 'aws',
-  options: placeOptions,
-  examples: ['rollout fence 4 --region eu-west-1'],
+  options: [...placeOptions, ...localOptions],
+  examples: ['rollout fence 4 --region eu-west-1', 'rollout fence 4 --local'],
   act: async (context) => {
     const [text = ''] = context.args
     const version = Number(text)
     if (!Number.isSafeInteger(version) || version < 0)
       throw usageError(`expected a version from 0, got ${JSON.stringify(text)}`, 'For example berth rollout fence 4.')
+    if (isLocal(context)) return fenceLocally(context, version)
     const wanted = await withCell(context, quiet, (rollout) => rollout.raiseFence(version))
     context.terminal.answer(wanted, () => [`runners older than version ${version} refuse runs within five seconds`])
   },
@@ -315,8 +329,20 @@ const unpin: CommandSpec = {
   },
 }
 
+const BACK = 'To keep all berths on the runner before: berth rollout rollback --local.'
+const AGAIN = 'To bring what is installed, also after a rollout that was cut off: berth rollout start --local.'
+
 export const rolloutCommands = {
   name: 'rollout',
   description: 'Bring the berths of a cell to an image, and see where they stand.',
-  commands: [start, status, pause, resume, rollback, fence, pin, unpin],
+  commands: [
+    start,
+    status,
+    notLocally(pause, BACK),
+    notLocally(resume, AGAIN),
+    rollback,
+    fence,
+    notLocally(pin, BACK),
+    notLocally(unpin, AGAIN),
+  ],
 }

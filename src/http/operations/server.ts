@@ -6,7 +6,15 @@ import { parseInput } from '../parse-input.ts'
 import { readJson } from '../read-body.ts'
 import { sendJson } from '../send.ts'
 import { viewFleet } from '../views.ts'
-import { fleetWire, reconcileReportWire, reconcileRequestWire, rolloutRequestWire, rolloutWire } from '../wire.ts'
+import {
+  fenceRequestWire,
+  fenceWire,
+  fleetWire,
+  reconcileReportWire,
+  reconcileRequestWire,
+  rolloutRequestWire,
+  rolloutWire,
+} from '../wire.ts'
 
 const BODY = { maxBytes: 64 * 1024, timeoutMs: 20_000 }
 const READY_TIMEOUT_MS = 3000
@@ -57,14 +65,51 @@ const startRollout = ({ rollouts }: HttpDeps): Operation => ({
   errors: ['invalid_request', 'malformed_json', 'unsupported', 'conflict', 'backend_unavailable'],
   async handle({ request, response, signal }) {
     const asked = parseInput(rolloutRequestWire, await readJson(request, BODY), { where: 'body' })
-    if (rollouts === null)
-      throw new BerthError(
-        'unsupported',
-        'Berths on AWS are brought to an image from outside, with rights that no server has: berth rollout start --region <region> --image <image>',
-      )
-    sendJson(response, 200, await rollouts.start({ ...asked, signal }))
+    sendJson(response, 200, await own(rollouts).start({ ...asked, signal }))
   },
 })
+
+const rollBackFleet = ({ rollouts }: HttpDeps): Operation => ({
+  method: 'post',
+  path: '/v1/fleet/rollbacks',
+  id: 'rollBackFleet',
+  tag: 'fleet',
+  access: 'operator',
+  summary: 'Take the runner that was in use on this machine before into use again',
+  description:
+    'On `local` only. It is tested first, as at a rollout; one that is not well changes nothing. Said twice it goes back once. A restart keeps to it for as long as the release that was left is the one that is installed.',
+  answers: { 200: { description: 'How it ended.', schema: rolloutWire } },
+  errors: ['unsupported', 'conflict', 'backend_unavailable'],
+  async handle({ response, signal }) {
+    sendJson(response, 200, await own(rollouts).rollBack({ signal }))
+  },
+})
+
+const setFence = ({ rollouts }: HttpDeps): Operation => ({
+  method: 'put',
+  path: '/v1/fleet/fence',
+  id: 'setFence',
+  tag: 'fleet',
+  access: 'operator',
+  summary: 'Set the oldest runner version that may execute a run on this machine',
+  description:
+    'On `local` only. Every later run is refused by an older runner. It may be lowered, and outlasts a restart.',
+  body: { schema: fenceRequestWire },
+  answers: { 200: { description: 'What holds now.', schema: fenceWire } },
+  errors: ['invalid_request', 'malformed_json', 'unsupported', 'conflict'],
+  async handle({ request, response, signal }) {
+    const { version } = parseInput(fenceRequestWire, await readJson(request, BODY), { where: 'body' })
+    sendJson(response, 200, await own(rollouts).fence(version, { signal }))
+  },
+})
+
+const own = (rollouts: HttpDeps['rollouts']): NonNullable<HttpDeps['rollouts']> => {
+  if (rollouts !== null) return rollouts
+  throw new BerthError(
+    'unsupported',
+    'Berths on AWS are brought to an image from outside, with rights that no server has: berth rollout start --region <region> --image <image>; rollback and fence go the same way',
+  )
+}
 
 const getMetrics = ({ metrics }: HttpDeps): Operation => ({
   method: 'get',
@@ -138,6 +183,8 @@ export const serverOperations = (deps: HttpDeps, version: string): readonly Oper
   reconcile(deps),
   getFleet(deps),
   startRollout(deps),
+  rollBackFleet(deps),
+  setFence(deps),
   getMetrics(deps),
   getHealth(version),
   getReady(deps, version),

@@ -2,21 +2,26 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import type { LocalBackendOptions } from '../../../src/backends/local/local-backend.ts'
 import type { BerthEvent } from '../../../src/domain/ports/events.ts'
+import { createSystemClock } from '../../../src/main/system-clock.ts'
 import { codeOf, collect, quiet } from '../../contract/content.ts'
 import { makeBackend, makeFolder, oneRun } from './subject.ts'
 
 const packaged = fileURLToPath(new URL('../../../runner-image', import.meta.url))
 
 /** A backend whose runner lies in a folder of its own, where another release can be installed. */
-const makeMachine = async () => {
+const makeMachine = async ({
+  source = packaged,
+  ...options
+}: Partial<LocalBackendOptions> & { source?: string } = {}) => {
   const folder = await makeFolder()
   const runnerDir = join(folder.path, 'runner')
   await mkdir(runnerDir)
-  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
+  await cp(source, runnerDir, { recursive: true, preserveTimestamps: true })
   const installVersion = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
   await installVersion(7)
-  const backend = await makeBackend({ runnerDir })
+  const backend = await makeBackend({ runnerDir, ...options })
   const berthId = backend.ids.berthId()
   await backend.berths.create(berthId, { signal: quiet() })
   return {
@@ -144,6 +149,12 @@ describe('a bad release', () => {
     'does not start': (dir: string) => writeFile(join(dir, 'berth_runner/local.py'), 'raise SystemExit("broken")\n'),
     'cannot run code': (dir: string) => rm(join(dir, 'berth_runner/child/results.py')),
     'fails its self-test': (dir: string) => replaceIn(dir, '"version": protocol.VERSION', '"version": 0'),
+    'has another version than its folder says': (dir: string) =>
+      replaceIn(dir, '"version": protocol.VERSION', '"version": protocol.VERSION + 1'),
+    'answers slowly': (dir: string) =>
+      replaceIn(dir, '        run_id = request.get(', '        await asyncio.sleep(3)\n        run_id = request.get('),
+    'cannot run TypeScript': (dir: string) =>
+      writeFile(join(dir, 'berth_runner/node/results.mjs'), 'throw new Error("broken")\n'),
     'has no sandbox': (dir: string) => replaceIn(dir, '"level": self.level', '"level": "guard"'),
   }
 
@@ -177,6 +188,75 @@ describe('a bad release', () => {
       message: expect.stringContaining(join(dirname(machine.runnerDir), 'runner/VERSION')),
     })
   })
+})
+
+/** A clock on which a time that no test waits for is over when the test says so. */
+const makeClock = () => {
+  const system = createSystemClock()
+  const over = Promise.withResolvers<void>()
+  const sleep = (ms: number, signal: AbortSignal) => (ms > 600_000 ? over.promise : system.sleep(ms, signal))
+  return { clock: { ...system, sleep }, endLongSleeps: over.resolve }
+}
+
+describe('runs that do not end', () => {
+  test('keep the runner before for a time that is bounded, and so many of those at once; then they and it are gone', async () => {
+    const { clock, endLongSleeps } = makeClock()
+    await using machine = await makeMachine({ clock, spares: 1, nodeSpares: 0 })
+    const images = [await machine.onDisk()]
+    await machine.installVersion(8)
+    images.push(await machine.onDisk())
+    const long: Promise<string>[] = []
+    const holdAndLeave = async (image = ''): Promise<void> => {
+      const begun = Promise.withResolvers<void>()
+      const code = 'import time\nprint("begun", flush=True)\ntime.sleep(800)'
+      const limits = { timeoutMs: 900_000 }
+      const reply = oneRun(machine, machine.berthId, { code, limits, onOutput: () => begun.resolve() })
+      long.push(
+        reply.then(
+          ({ outcome }) => outcome.status,
+          () => 'lost',
+        ),
+      )
+      await begun.promise
+      await machine.update(image)
+    }
+    for (const index of [1, 0, 1, 0]) await holdAndLeave(images[index])
+
+    await expect(machine.update(images[1] ?? '')).rejects.toMatchObject({
+      code: 'backend_unavailable',
+      message: expect.stringContaining('runner.retired'),
+    })
+    // The control: all of them live, each with its run, until the time is over.
+    expect(pidsOf(machine.events).map(isAlive)).toEqual([true, true, true, true, true])
+    endLongSleeps()
+
+    expect(await Promise.all(long)).not.toContain('succeeded')
+    await expect.poll(() => pidsOf(machine.events).map(isAlive)).toEqual([false, false, false, false, true])
+    await machine.update(images[1] ?? '')
+    expect((await machine.run('1')).runner.version).toBe(8)
+  })
+})
+
+test('a runner without a sandbox is not replaced, and the error says why and what to do', async () => {
+  // It says of itself whatever level it is given; the real one does not run as root.
+  const source = join(import.meta.dirname, 'scripted-runner')
+  await using machine = await makeMachine({ source, level: 'guard' })
+  const before = machine.fleet.present()
+  await machine.installVersion(8)
+
+  await expect(machine.update(await machine.onDisk())).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/ends every process of its user.*Restart the server/),
+  })
+  expect([machine.fleet.present(), pidsOf(machine.events).length]).toEqual([before, 1])
+})
+
+test('a name of a runner that is a way elsewhere is none', async () => {
+  await using machine = await makeMachine()
+  for (const name of ['local:7@sha256:../../berths', `local:7@sha256:${'a'.repeat(64)}/..`, '../../..'])
+    expect([await machine.fleet.keeps(name), await codeOf(machine.update(name))]).toEqual([false, 'unsupported'])
+  // The control: what is kept is found by its name.
+  expect(await machine.fleet.keeps(await machine.onDisk())).toBe(true)
 })
 
 test('an image that is not on disk is refused with the one that is', async () => {

@@ -1,0 +1,85 @@
+import { BerthError } from '../../domain/errors.ts'
+import type { BerthId } from '../../domain/ids.ts'
+import { defaultRunLimits } from '../../domain/limits.ts'
+import type { Clock } from '../../domain/ports/clock.ts'
+import type { Dispatch } from '../../domain/ports/dispatch.ts'
+import { createLocalDispatch } from './local-dispatch.ts'
+import type { KeptRunner } from './runner-images.ts'
+import type { Runner } from './runner-slot.ts'
+import { type SelfTestOptions, runSelfTest } from './self-test.ts'
+
+export interface ProofOptions extends SelfTestOptions {
+  readonly clock: Clock
+}
+
+export interface Candidate {
+  readonly candidate: Runner
+  readonly next: KeptRunner
+  readonly berthId: BerthId
+  readonly signal: AbortSignal
+}
+
+/** In the berth, with real code of both languages, before any run of a tenant's goes there. @throws {BerthError} backend_unavailable */
+export const assertFit = async (options: ProofOptions, { candidate, next, berthId, signal }: Candidate) => {
+  const dispatch = createLocalDispatch({ ...options, runner: candidate, maxConcurrency: 1 })
+  const { passed, checks, runnerVersion } = await runSelfTest({ ...options, dispatch }, berthId, signal)
+  const wrong = checks.filter((check) => !check.passed).map(({ name, detail }) => `${name} (${detail})`)
+  if (!passed) throw unfit(`failed its self-test: ${wrong.join(', ')}`)
+  if (runnerVersion !== next.version)
+    throw unfit(`says that it has version ${runnerVersion}, and its folder says ${next.version}`)
+  const runs = { berthId, options, signal }
+  const afterMs = await quickestMs(dispatch, runs)
+  const beforeMs = await quickestMs(options.dispatch, runs)
+  if (afterMs > SLOW_FACTOR * beforeMs && afterMs - beforeMs > SLOW_LEAST_MS)
+    throw unfit(`takes ${Math.round(afterMs)} ms for what takes ${Math.round(beforeMs)} ms on the one before`)
+}
+
+/** As a rollout on AWS counts: twice as long is a loaded machine, and half a second more is what nobody waits for. */
+const SLOW_FACTOR = 3
+const SLOW_LEAST_MS = 500
+const TIMED = 3
+
+const programs = [
+  { language: 'python', code: '6 * 7' },
+  { language: 'typescript', code: 'export default 6 * 7' },
+] as const
+
+interface Runs {
+  readonly berthId: BerthId
+  readonly options: ProofOptions
+  readonly signal: AbortSignal
+}
+
+/** For one run of each language: the least, which load on the machine lengthens least. */
+const quickestMs = async (dispatch: Dispatch, runs: Runs): Promise<number> => {
+  const { clock } = runs.options
+  let leastMs = Infinity
+  for (let round = 0; round < TIMED; round += 1) {
+    const startMs = clock.monotonicMs()
+    for (const program of programs) await runOne(dispatch, program, runs)
+    leastMs = Math.min(leastMs, clock.monotonicMs() - startMs)
+  }
+  return leastMs
+}
+
+const runOne = async (
+  dispatch: Dispatch,
+  program: (typeof programs)[number],
+  { berthId, options, signal }: Runs,
+): Promise<void> => {
+  const request = {
+    ...program,
+    runId: options.ids.runId(),
+    variables: {},
+    files: [],
+    profile: 'default' as const,
+    limits: defaultRunLimits,
+    minRunnerVersion: 0,
+  }
+  const { outcome, results } = await dispatch.dispatch({ berthId, request, signal })
+  if (outcome.status === 'succeeded' && results.find(({ isMain }) => isMain)?.json === 42) return
+  throw unfit(`gave no right answer to ${program.language}: ${outcome.status} ${outcome.detail}`)
+}
+
+const unfit = (detail: string): BerthError =>
+  new BerthError('backend_unavailable', `The new runner ${detail}. The one before goes on`)
