@@ -132,6 +132,8 @@ describe('the documentation', () => {
       'reconcile',
       'resumeTenant',
       'revokeKey',
+      'rollBackFleet',
+      'setFence',
       'startRollout',
       'streamRunEvents',
       'suspendTenant',
