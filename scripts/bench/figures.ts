@@ -27,6 +27,10 @@ export const goals: Readonly<Record<string, { readonly most?: number; readonly l
   'rollout.50000.memory_vs_5500': { most: 1.5 },
   'identity.verify.share_of_run': { most: 0.05 },
   'identity.verify_always.share_of_run': { most: 0.05 },
+  'identity.reconcile.vs_bare_creates': { most: 1.5 },
+  'identity.reconcile.existing_vs_new': { most: 0.25 },
+  'identity.reconcile.memory_10000_vs_1000': { most: 1.2 },
+  'identity.reconcile.memory_100000_vs_1000': { most: 1.2 },
 }
 
 const round = (value: number): number => Number(value.toPrecision(4))

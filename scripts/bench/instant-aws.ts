@@ -116,6 +116,11 @@ const tagsOf = (form: URLSearchParams): Stack['tags'] =>
   })
 
 /** Stacks are whole as soon as they are asked for, so that only Berth's own pace is seen. */
+const raised = {
+  stacks: '<Name>StackLimit</Name><Value>1000000</Value>',
+  roles: '<entry><key>RolesQuota</key><value>1000000</value></entry>',
+}
+
 const createStacks = () => {
   const stacks = new Map<string, Stack>()
   const actions: Readonly<Record<string, (form: URLSearchParams) => Answer>> = {
@@ -136,8 +141,10 @@ const createStacks = () => {
     },
     // Asked for those that are under way: there are none.
     ListStacks: () => answerXml('ListStacks', '<StackSummaries/>'),
-    DescribeAccountLimits: () => answerXml('DescribeAccountLimits', '<AccountLimits/>'),
-    GetAccountSummary: () => answerXml('GetAccountSummary', '<SummaryMap/>'),
+    // An account whose quotas were raised: what is measured is not where AWS stops.
+    DescribeAccountLimits: () =>
+      answerXml('DescribeAccountLimits', `<AccountLimits>${members([raised.stacks])}</AccountLimits>`),
+    GetAccountSummary: () => answerXml('GetAccountSummary', `<SummaryMap>${raised.roles}</SummaryMap>`),
   }
   return (form: URLSearchParams): Answer => actions[form.get('Action') ?? '']?.(form) ?? { status: 501 }
 }

@@ -1,6 +1,7 @@
 // @module-tag firebase-emulators
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { berth } from '../cli/berth-process.ts'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 import { setVariables } from '../support/set-variables.ts'
 import { type Emulators, startEmulators } from './emulators.ts'
@@ -160,6 +161,53 @@ test('imported users fire no event; their first run makes the berth', async () =
   const run = await as(idToken).run()
 
   expect([relay.arrivals(uid), before]).toEqual([[], []])
+  expect(run.status).toBe(200)
+})
+
+test('imported users, of a tenant too, are brought in by reconcile and run; who is gone is deleted when that is asked for', async () => {
+  const [uid, email, other] = [randomUUID(), newEmail(), randomUUID()]
+  const at = `/v1/projects/${PROJECT}`
+  await emulators.call(`${at}/accounts:batchCreate`, { users: [{ localId: uid, email }] })
+  await emulators.call(`${at}/tenants/${tenant}/accounts:batchCreate`, {
+    users: [
+      { localId: other, email },
+      { localId: randomUUID(), email: newEmail() },
+    ],
+  })
+  const anonymous = await emulators.account('signUp', {})
+  const line = ['reconcile', '--from', 'firebase', '--project', PROJECT, '--identity-tenant', tenant, '--emulator']
+  const env = {
+    BERTH_URL: server.url,
+    BERTH_KEY: server.operatorKey,
+    FIREBASE_AUTH_EMULATOR_HOST: emulators.authHost,
+  }
+  const reconcile = async (...args: readonly string[]) =>
+    JSON.parse((await berth([...line, ...args, '--json'], { env })).stdout) as {
+      missing: number
+      created: number
+      gone: number
+    }
+
+  const dry = await reconcile()
+  const made = await reconcile('--apply')
+  const again = await reconcile('--apply')
+  await emulators.call(`${at}/accounts:update`, { localId: uid, password })
+  const { idToken } = await emulators.account('signInWithPassword', { email, password })
+  const run = await as(idToken).run()
+  // Whatever the functions tell of it does not arrive.
+  relay.takeDown(other)
+  await emulators.deleteUser(other, tenant)
+  const spared = await reconcile('--apply')
+  const before = await tenantsOf(other, tenant)
+  const ended = await reconcile('--apply', '--delete-gone')
+
+  expect(dry.missing).toBeGreaterThanOrEqual(3)
+  expect(made).toMatchObject({ missing: dry.missing, created: dry.missing, stopped: null })
+  expect(again).toMatchObject({ missing: 0, created: 0, stopped: null })
+  expect([await tenantsOf(uid), before]).toMatchObject([[{ state: 'active' }], [{ state: 'active' }]])
+  expect([spared, ended]).toMatchObject([{ deleted: 0 }, { deleted: spared.gone, stopped: null }])
+  expect((await tenantsOf(other, tenant))[0]?.state).toMatch(/^(deprovisioning|deleted)$/)
+  expect(await tenantsOf(anonymous.localId)).toEqual([])
   expect(run.status).toBe(200)
 })
 
