@@ -18,29 +18,46 @@ export const tooManyFailed = ({ failed, settings }: RunningRollout, berthIds: re
 
 /** The gate behind a wave: a sample of it examines itself, and its runs are compared with those on the old image. Null when it is well. */
 export const checkHealth = async (rollout: RunningRollout, brought: readonly BerthId[]): Promise<Stop | null> => {
-  const { sample, found } = await examineSample(rollout, brought)
-  const faults = found.filter((fault) => fault !== null)
+  const found = await examineSample(rollout, brought)
+  const faults = await countedFaults(rollout, found)
+  const sample = found.map(({ berthId }) => berthId)
   rollout.emit('rollout.checked', { tested: sample.length, faults: faults.length })
   const reason = `self-test of ${faults.length} of ${sample.length} failed: ${faults[0] ?? ''}`
   if (faults.length > allowedFaults(rollout, sample)) return { kind: 'unhealthy', reason }
-  if (faults.length === 0 && sample.some((berthId) => rollout.canaries.has(berthId))) rollout.vouchedFor = true
+  const isWell = faults.length === 0 && found.some(({ berthId, isGone }) => !isGone && rollout.canaries.has(berthId))
+  if (isWell) rollout.vouchedFor = true
   return compareRuns(rollout)
 }
 
 interface Examined {
-  readonly sample: readonly BerthId[]
-  readonly found: readonly (string | null)[]
+  readonly berthId: BerthId
+  readonly fault: string | null
+  /** Deleted in the meantime, which is no fault, and says nothing of the image. */
+  readonly isGone: boolean
 }
 
 /** Others take the place of those that turn out to be suspended. */
-const examineSample = async (rollout: RunningRollout, brought: readonly BerthId[]): Promise<Examined> => {
+const examineSample = async (rollout: RunningRollout, brought: readonly BerthId[]): Promise<readonly Examined[]> => {
   for (;;) {
     const able = brought.filter((berthId) => !rollout.suspended.has(berthId))
     const sample = spread(able, rollout.settings.sample)
-    const found = await Promise.all(sample.map((berthId) => faultOf(rollout, berthId)))
-    if (sample.every((berthId) => !rollout.suspended.has(berthId))) return { sample, found }
+    const found = await Promise.all(sample.map((berthId) => examineOne(rollout, berthId)))
+    if (sample.every((berthId) => !rollout.suspended.has(berthId))) return found
   }
 }
+
+/** A canary that a tenant was given in the meantime is one no more: that tenant's code can spoil its self-test. */
+const countedFaults = async (rollout: RunningRollout, found: readonly Examined[]): Promise<readonly string[]> => {
+  const { deps, canaries, signal } = rollout
+  const faulty = found.filter(({ fault }) => fault !== null)
+  if (deps.activity === null || !faulty.some(({ berthId }) => canaries.has(berthId))) return textsOf(faulty)
+  const spares = new Set(await deps.activity.canaries({ signal }))
+  rollout.canaries = canaries.intersection(spares)
+  return textsOf(faulty.filter(({ berthId }) => !canaries.has(berthId) || spares.has(berthId)))
+}
+
+const textsOf = (faulty: readonly Examined[]): readonly string[] =>
+  faulty.map(({ berthId, fault }) => `${berthId}: ${fault ?? ''}`)
 
 /** Until canaries vouch for the image, a single fault is forgiven at most. */
 const allowedFaults = ({ vouchedFor, canaries }: RunningRollout, sample: readonly BerthId[]): number => {
@@ -48,14 +65,15 @@ const allowedFaults = ({ vouchedFor, canaries }: RunningRollout, sample: readonl
   return vouchedFor && ofTenants ? minority(sample.length) : forgiven(sample.length)
 }
 
-const faultOf = async (rollout: RunningRollout, berthId: BerthId): Promise<string | null> => {
+const examineOne = async (rollout: RunningRollout, berthId: BerthId): Promise<Examined> => {
   try {
     const fault = await rollout.retried(() => inTime(rollout, (signal) => examine(rollout, berthId, signal)))
-    return fault === null ? null : `${berthId}: ${fault}`
+    return { berthId, fault, isGone: false }
   } catch (error) {
     rollout.signal.throwIfAborted()
     if (isBerthError(error) && error.code === 'tenant_suspended') rollout.suspended.add(berthId)
-    return isBerthError(error) && error.code === 'not_found' ? null : `${berthId}: ${reasonOf(error)}`
+    const isGone = isBerthError(error) && error.code === 'not_found'
+    return { berthId, fault: isGone ? null : reasonOf(error), isGone }
   }
 }
 
