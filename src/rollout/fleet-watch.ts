@@ -62,9 +62,13 @@ export const createFleetWatch = ({ cells, clock, events }: FleetWatchOptions): F
   }
 }
 
+interface TimedListing extends FleetListing {
+  readonly atMs: number
+}
+
 const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, 'clock' | 'events'>) => {
   let wanted: { readonly value: Wanted | null } | null = null
-  let listing: (FleetListing & { readonly atMs: number }) | null = null
+  let listing: TimedListing | null = null
   let underWay: Promise<void> | null = null
   const problems: { look: string | null; list: string | null } = { look: null, list: null }
 
@@ -116,14 +120,7 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
     },
     report: (): CellFleetReport => {
       const known = wanted?.value ?? null
-      const listed =
-        listing === null
-          ? null
-          : {
-              ...countFleet(listing, known, clock.now()),
-              at: listing.at,
-              ageSeconds: Math.round((clock.monotonicMs() - listing.atMs) / 1000),
-            }
+      const listed = listing === null ? null : listedView(listing, known, clock)
       return {
         cell: cell.cell,
         wanted: known,
@@ -134,3 +131,9 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
     },
   }
 }
+
+const listedView = (listing: TimedListing, wanted: Wanted | null, clock: Clock): CellFleetReport['listed'] => ({
+  ...countFleet(listing, wanted, clock.now()),
+  at: listing.at,
+  ageSeconds: Math.round((clock.monotonicMs() - listing.atMs) / 1000),
+})
