@@ -50,6 +50,7 @@ export const makeMachine = async (berths: number) => {
     path,
     runnerDir,
     copies: join(folder.path, 'berth/runners'),
+    scratch: join(folder.path, 'berth/scratch'),
     install,
     run,
     versionOf: async (index: number) => (await run('1', { index })).runner.version,

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { codeOf } from '../contract/content.ts'
 import { makeMachine } from './local-machine.ts'
 
-const copiesOf = (copies: string) => readdir(copies).then((names) => names.length)
+const countIn = (folder: string) => readdir(folder).then((names) => names.length)
 
 describe('the way back on one machine', () => {
   test('leads to the runner before, once however often it is asked for, and outlasts a restart', async () => {
@@ -31,7 +31,7 @@ describe('the way back on one machine', () => {
     await machine.install(9)
     await machine.restart()
     expect([await machine.versionOf(0), (await machine.rollBack()).target.version]).toEqual([9, 8])
-    expect(await copiesOf(machine.copies)).toBeLessThanOrEqual(2)
+    expect(await countIn(machine.copies)).toBeLessThanOrEqual(2)
   })
 
   test('is refused behind the fence, and when the copy is damaged, and then nothing has changed', async () => {
@@ -90,6 +90,19 @@ test('two rollouts and a way back at once end with one runner, the one that is w
 
   expect([await machine.versionOf(0), (await machine.wantedNow())?.version]).toEqual([8, 8])
   await expect.poll(() => machine.events.filter(({ code }) => code === 'runner.retired').length).toBeGreaterThan(1)
+})
+
+test('rollouts leave one copy to go back to and no folder of a runner that has ended', async () => {
+  await using machine = await makeMachine(0)
+  for (const version of [8, 9]) {
+    await machine.install(version)
+    await machine.start()
+  }
+  await expect.poll(() => machine.events.filter(({ code }) => code === 'runner.retired').length).toBe(2)
+
+  await machine.start()
+
+  expect([await countIn(machine.copies), await countIn(machine.scratch)]).toEqual([2, 1])
 })
 
 test('a fence under constant load lets no run fail and none execute behind it', async () => {

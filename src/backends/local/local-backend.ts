@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
@@ -94,9 +94,10 @@ interface Starting {
 }
 
 /** Of its own: each runner sweeps what its runs have left there. */
-const scratchOf = (layout: Layout, { dir }: KeptRunner): string => join(layout.scratch, basename(dir).slice(0, 12))
+const scratchOf = (layout: Layout, image: string): string =>
+  join(layout.scratch, image.slice(image.indexOf('@sha256:') + '@sha256:'.length).slice(0, 12))
 
-const firstRunner = async (images: RunnerImages, { before, events }: Settings): Promise<KeptRunner> => {
+const chooseRunner = async (images: RunnerImages, { before, events }: Settings): Promise<KeptRunner> => {
   const installed = await images.keep()
   if (before === null || !before.insteadOf.includes(installed.image)) return installed
   const kept = await images.kept(before.image)
@@ -105,11 +106,22 @@ const firstRunner = async (images: RunnerImages, { before, events }: Settings): 
   return kept ?? installed
 }
 
-/** What a runner left there that will not start again, after a crash with whatever its runs wrote. */
-const sweepScratch = async (layout: Layout, kept: KeptRunner, events: Events): Promise<void> => {
+/** Also clears away what a server before has left, but for what may still be asked for. */
+const firstRunner = async (images: RunnerImages, layout: Layout, settings: Settings): Promise<KeptRunner> => {
+  const { before, events } = settings
+  const first = await chooseRunner(images, settings)
+  const wanted = before === null ? [] : [before.image, before.previous ?? before.image]
+  await images.keepOnly([first.image, ...wanted])
+  await sweepScratch(layout, new Set([first.image]), events)
+  return first
+}
+
+/** What runners left there that will not start again, after a crash with whatever their runs wrote. */
+const sweepScratch = async (layout: Layout, living: ReadonlySet<string>, events: Events): Promise<void> => {
+  const used = new Set([...living].map((image) => scratchOf(layout, image)))
   for (const name of await readdir(layout.scratch)) {
     const path = join(layout.scratch, name)
-    if (path === scratchOf(layout, kept)) continue
+    if (used.has(path)) continue
     await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
       events.emit({ code: 'scratch.not_swept', level: 'warn', detail: { path }, error })
     })
@@ -117,7 +129,7 @@ const sweepScratch = async (layout: Layout, kept: KeptRunner, events: Events): P
 }
 
 const startRunner = async (settings: Settings, { layout, kept, signal }: Starting): Promise<RunnerProcess> => {
-  const scratchDir = scratchOf(layout, kept)
+  const scratchDir = scratchOf(layout, kept.image)
   await mkdir(scratchDir, { recursive: true, mode: 0o700 })
   const { python, level, unsafe, spares, nodeSpares, recycleRuns, recycleSeconds, maxConcurrency, node } = settings
   const config = {
@@ -160,14 +172,11 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   const layout = await openLayout(settings.dataDir, visible)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
   const images = createRunnerImages(settings.runnerDir, layout.runners)
-  const first = await firstRunner(images, settings)
-  const { before, clock } = settings
-  await images.keepOnly([first.image, ...(before === null ? [] : [before.image, before.previous ?? before.image])])
-  await sweepScratch(layout, first, settings.events)
+  const first = await firstRunner(images, layout, settings)
   const runner = await openRunnerSlot(first, {
     start: (kept, signal) => startRunner(settings, { layout, kept, signal }),
     events: settings.events,
-    clock,
+    clock: settings.clock,
   })
   const berths = createBerthFolders(layout)
   const files = createFolderFiles(layout)
@@ -177,12 +186,13 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
     runner,
     images,
     events: settings.events,
-    clock,
+    clock: settings.clock,
     berths,
     files,
     dispatch,
     ids: settings.ids,
     sandboxLevels: SANDBOX_LEVELS,
+    sweep: (living) => sweepScratch(layout, living, settings.events),
   })
   return { berths, dispatch, fleet, files, [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose]() }
 }

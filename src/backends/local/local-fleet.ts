@@ -17,6 +17,8 @@ export interface LocalFleetOptions extends SelfTestOptions {
   readonly images: RunnerImages
   readonly events: Events
   readonly clock: Clock
+  /** Removes what runners other than these have left. */
+  readonly sweep: (living: ReadonlySet<string>) => Promise<void>
 }
 
 export interface LocalFleet extends Fleet {
@@ -28,7 +30,7 @@ export interface LocalFleet extends Fleet {
   updateAll(image: string, options: { signal: AbortSignal }): Promise<void>
   /** An update could bring it, whatever lies in the runner's folder. */
   keeps(image: string): Promise<boolean>
-  /** Removes the copies of all runners but these and those that live. */
+  /** Removes the copies of all runners but these and those that live, and what those that do not live left behind. */
   keepOnly(images: readonly string[]): Promise<void>
   /** When no runner is being replaced, also by an update that nobody waits for any more. */
   settled(): Promise<void>
@@ -85,7 +87,11 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
       if (image !== runner.kept.image) await brings(image, await anyOf(berths, signal), signal)
     },
     keeps: async (image) => (await images.kept(image)) !== null,
-    keepOnly: (names) => images.keepOnly([...names, ...runner.living]),
+    keepOnly: async (names) => {
+      const used = new Set([...runner.living, ...underWay.keys()])
+      await images.keepOnly([...names, ...used])
+      await options.sweep(used)
+    },
     settled: async () => void (await Promise.allSettled(underWay.values())),
   }
 }
