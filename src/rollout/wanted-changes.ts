@@ -21,6 +21,18 @@ export const promote = (present: Wanted, target: RunnerImage): Wanted => {
 }
 
 /**
+ * New berths get the image at once, and no rollout is on its way any more. A rollback goes back to what they got until now. @throws {BerthError}
+ * conflict when that is behind the fence
+ */
+export const offer = (present: Wanted | null, target: RunnerImage): Wanted => {
+  if (present === null) return { ...target, fence: 0 }
+  if (target.version < present.fence) throw behindFence(present, target)
+  const { image, version } = present
+  const previous = image === target.image ? present.previous : { image, version }
+  return { ...without(without(present, 'candidate'), 'previous'), ...target, ...(previous && { previous }) }
+}
+
+/**
  * Back to what was wanted before the image that is on its way or was offered last. Said twice it goes back once. @throws {BerthError} conflict
  * when that is behind the fence
  */
@@ -60,7 +72,10 @@ const others = ({ pins = [] }: Wanted, berthId: Pin['berthId']): Pin[] => pins.f
 export const pinsAt = ({ pins = [] }: Wanted, now: Date): readonly Pin[] =>
   pins.filter(({ until }) => new Date(until) > now)
 
-const without = <T extends Wanted, K extends 'candidate' | 'held' | 'failed'>(wanted: T, key: K): Omit<T, K> => {
+const without = <T extends Wanted, K extends 'candidate' | 'held' | 'failed' | 'previous'>(
+  wanted: T,
+  key: K,
+): Omit<T, K> => {
   const { [key]: _, ...rest } = wanted
   return rest
 }

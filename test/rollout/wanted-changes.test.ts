@@ -4,6 +4,7 @@ import { isBerthError } from '../../src/domain/errors.ts'
 import { type Wanted, wantedImageSchema } from '../../src/domain/wanted-image.ts'
 import {
   hold,
+  offer,
   pin,
   pinsAt,
   promote,
@@ -77,4 +78,19 @@ test('a pin holds until its end, one for each berth', () => {
   expect(pinsAt(pinned, new Date('2026-01-31T23:59:59Z'))).toEqual([one])
   expect(pinsAt(pinned, new Date(until))).toEqual([])
   expect(unpin(pinned, berthAt(1)).pins).toEqual([])
+})
+
+test('an image that is offered without a rollout is taken back to what was offered before it, and not to what was before that', () => {
+  const present = { ...v2, fence: 1, previous: v1, candidate: v3, held: 'lunch' }
+  const offered = offer(present, v3)
+
+  expect(offered).toEqual({ ...v3, fence: 1, previous: v2, held: 'lunch' })
+  expect(rollBackTo(offered)).toMatchObject(v2)
+  // Said twice it is the same, and before the first image there is nothing to go back to.
+  expect(offer(offered, v3)).toEqual(offered)
+  expect(offer(null, v1)).toEqual({ ...v1, fence: 0 })
+})
+
+test('an image behind the fence is not offered, for nothing could run on it', () => {
+  expect(() => offer({ ...v2, fence: 2 }, v1)).toThrow('version 1 is behind the fence 2')
 })

@@ -5,6 +5,7 @@ import { openCell } from '../../aws/open-cell.ts'
 import { createWantedImage } from '../../aws/wanted-image.ts'
 import { BerthError } from '../../domain/errors.ts'
 import type { Wanted } from '../../domain/wanted-image.ts'
+import { offer } from '../../rollout/wanted-changes.ts'
 import type { Deployment } from './deployment.ts'
 import { signedWanted } from './signed-wanted.ts'
 
@@ -56,7 +57,6 @@ export const setWantedImage = async (
   await assertPushed(deployment, image, signal)
   const wantedImage = signedWanted(cell, createWantedImage(cell, deployment.clock))
   const before = await wantedImage.read({ signal })
-  const change = (present: Wanted | null): Wanted => ({ fence: 0, ...present, image, version, candidate: undefined })
-  const wanted = await wantedImage.change(change, { signal })
+  const wanted = await wantedImage.change((present) => offer(present, { image, version }), { signal })
   return { before, wanted }
 }
