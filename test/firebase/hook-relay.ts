@@ -13,6 +13,13 @@ export interface Arrival {
   readonly answer: { readonly tenantId?: string; readonly outcome?: string }
 }
 
+interface Told {
+  readonly type: string
+  readonly data: { readonly uid: string; readonly identityTenant: string }
+}
+
+const eventOf = (body: string): Told => JSON.parse(body) as Told
+
 const kept = ['authorization', 'content-type', 'webhook-id', 'webhook-timestamp', 'webhook-signature'] as const
 
 /** Stands between the functions and Berth, as a load balancer does, so that a test sees and holds what passes. */
@@ -25,8 +32,7 @@ export const startHookRelay = async () => {
   let target = ''
 
   const deliver = async (headers: Record<string, string>, body: string): Promise<Arrival> => {
-    const { type, data } = JSON.parse(body) as { type: string; data: { uid: string; identityTenant: string } }
-    await gates.get(`${type} ${data.uid}`)
+    const { type, data } = eventOf(body)
     const response = down.has(data.uid)
       ? new Response('{}', { status: 503 })
       : await fetch(`${target}/v1/hooks/identity`, { method: 'POST', headers, body })
@@ -41,9 +47,15 @@ export const startHookRelay = async () => {
   const relay = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const sent = kept.filter((name) => request.headers[name] !== undefined)
     const headers = Object.fromEntries(sent.map((name) => [name, String(request.headers[name])]))
-    const { status } = await deliver(headers, await text(request))
-    // A function that throws is killed, and the emulator loses the next event to the dying process. `again` is the repeat.
-    response.writeHead(status === 503 ? 202 : status).end('{}')
+    const body = await text(request)
+    const { type, data } = eventOf(body)
+    const gate = gates.get(`${type} ${data.uid}`)
+    // A function that throws, of a 503 or since it waited too long, is killed, and the emulator loses the next event to the dying process.
+    const answer = (status: number): void => void response.writeHead(status === 503 ? 202 : status).end('{}')
+    if (gate !== undefined) answer(202)
+    await gate
+    const { status } = await deliver(headers, body)
+    if (gate === undefined) answer(status)
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     relay(request, response).catch(() => response.destroy())
