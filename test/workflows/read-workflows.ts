@@ -14,6 +14,7 @@ interface WorkflowStep {
 
 export interface Job {
   readonly needs?: string
+  readonly if?: string
   readonly environment?: string
   readonly permissions?: Readonly<Record<string, string>>
   readonly 'timeout-minutes'?: number

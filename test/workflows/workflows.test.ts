@@ -89,7 +89,7 @@ test('no workflow has a right by itself, and each job no more than it says', () 
 test('a rollout waits for the one before and is never canceled by the next; production comes after staging', () => {
   const { jobs = {}, concurrency } = workflows.find(({ file }) => file === 'runner-image.yml')?.workflow ?? {}
 
-  expect(concurrency).toEqual({ group: 'runner-image', 'cancel-in-progress': false })
+  expect(concurrency).toEqual({ group: 'runner-image-${{ github.ref }}', 'cancel-in-progress': false })
   expect([jobs['staging']?.needs, jobs['production']?.needs]).toEqual(['build', 'staging'])
   expect([jobs['staging']?.environment, jobs['production']?.environment]).toEqual(['staging', 'production'])
   // The role's session is 240 minutes long.
@@ -101,4 +101,12 @@ test('the image is built once, for one platform and without attestations', () =>
 
   expect(builds).toHaveLength(1)
   expect(flagsOf(builds[0]?.words ?? [])).toEqual(expect.arrayContaining(['--provenance=false', '--sbom=false']))
+})
+
+test('a build of another branch rolls nothing out', () => {
+  const { jobs = {} } = workflows.find(({ file }) => file === 'runner-image.yml')?.workflow ?? {}
+  const takers = Object.values(jobs).filter(({ environment }) => environment !== undefined)
+
+  expect(takers).toHaveLength(2)
+  for (const job of takers) expect(job.if).toContain("github.ref == 'refs/heads/main'")
 })
