@@ -150,17 +150,25 @@ const contradictions = (env: Environment): readonly Problem[] => {
   ]
 }
 
-/** A subject is unique at its issuer only: whoever may choose theirs at one would be anybody of the other. */
-const issuerContradictions = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): readonly Problem[] => {
-  const issuerOf = new Map(issuers.map(({ project, issuer }) => [project, issuer]))
-  const crowded = new Set(
-    issuers.filter(({ project, issuer }) => issuerOf.get(project) !== issuer).map(({ project }) => project),
-  )
-  return [...crowded].map((project) => ({
-    variable: 'BERTH_OIDC_ISSUERS',
-    detail: `expected one issuer in the project ${JSON.stringify(project)}, got several, whose users' ids could meet; give each a project of its own`,
-  }))
-}
+/**
+ * A subject is unique at its issuer only: whoever may choose theirs at one would be anybody of the other. And whom one audience calls
+ * of an identity tenant and another of none would be two users, of whom a deletion reaches one.
+ */
+const issuerContradictions = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): readonly Problem[] =>
+  Map.groupBy(issuers, ({ project }) => project)
+    .entries()
+    .flatMap(([project, list]) => {
+      const details = [
+        new Set(list.map(({ issuer }) => issuer)).size > 1
+          ? `expected one issuer in the project ${JSON.stringify(project)}, got several, whose users' ids could meet; give each a project of its own`
+          : null,
+        new Set(list.map(({ tenantClaim }) => tenantClaim)).size > 1
+          ? `expected the same tenantClaim for each audience in the project ${JSON.stringify(project)}, got different ones, by which a user would be two`
+          : null,
+      ]
+      return details.filter((detail) => detail !== null).map((detail) => ({ variable: 'BERTH_OIDC_ISSUERS', detail }))
+    })
+    .toArray()
 
 const cellContradictions = (env: Environment): readonly Problem[] => {
   if (env.BERTH_BACKEND === 'local') return []

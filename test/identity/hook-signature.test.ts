@@ -37,6 +37,29 @@ describe('the signature of a hook', () => {
     expect(verify([secret], old)).toEqual({ eventId: 'msg_1' })
   })
 
+  test('costs one use of each secret, however many signatures a stranger sends', () => {
+    let uses = 0
+    const counted = new Proxy([bytesOf(secret)], {
+      get: (list, key) => {
+        if (key === '0') uses += 1
+        return Reflect.get(list, key)
+      },
+    })
+    const headers: Record<string, string> = {
+      ...signed(secret),
+      'webhook-signature': Array.from({ length: 16 }, () => `v1,${randomBytes(32).toString('base64')}`).join(' '),
+    }
+    const verifying = () =>
+      createHookSignature({ secrets: counted }).verify({
+        body: Buffer.from(body),
+        header: (name) => headers[name],
+        now,
+      })
+
+    expect(verifying).toThrow(/fits none/)
+    expect(uses).toBe(1)
+  })
+
   test('holds for each of several secrets, so that one can replace another', () => {
     const other = secretText()
 

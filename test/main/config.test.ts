@@ -168,6 +168,16 @@ describe('the configuration', () => {
     }
   })
 
+  test('refuses one issuer that names the identity tenant for one audience and not for another, as a user would be two', () => {
+    const app = { project: 'p', issuer: 'https://a', audience: 'app', tenantClaim: 'org_id' }
+    const entries = (more: object) => ({ BERTH_OIDC_ISSUERS: JSON.stringify([app, { ...app, ...more }]) })
+
+    expect(refusalOf(entries({ audience: 'cli', tenantClaim: undefined })).message).toMatch(
+      /^BERTH_OIDC_ISSUERS: expected the same tenantClaim for each audience in the project "p"/,
+    )
+    expect(parseConfig(entries({ audience: 'cli' })).oidcIssuers).toHaveLength(2)
+  })
+
   test('refuses two issuers in one project, as the subject of one could be that of the other', () => {
     const issuers = ['https://a', 'https://b'].map((issuer) => ({ project: 'p', issuer, audience: 'x' }))
     const [first] = issuers
