@@ -3,6 +3,7 @@ import type { HookDoor } from '../identity/hook-door.ts'
 import { tooManyFailures } from './authenticate.ts'
 import type { HttpDeps } from './http-deps.ts'
 import { assertJson, parseForeignJson, parseJson, readBody } from './read-body.ts'
+import { createLargeBodies } from './large-bodies.ts'
 import type { RequestContext } from './request-context.ts'
 import { sourceOf, type SourceLimiter } from './source-limiter.ts'
 
@@ -13,8 +14,10 @@ interface HookForm {
   readonly parse: (raw: Buffer) => unknown
 }
 
+const SMALL_BYTES = 64 * 1024
+
 /** Nothing but ids. */
-export const ownForm: HookForm = { maxBytes: 64 * 1024, parse: parseJson }
+export const ownForm: HookForm = { maxBytes: SMALL_BYTES, parse: parseJson }
 
 /**
  * A provider passes on what users wrote into their own metadata. Whatever they put there, the word that they were deleted must come
@@ -36,13 +39,15 @@ export interface HookSender {
  * What a hook says, once its door let it in. Strangers are counted and slowed down by their address; a good proof passes however many
  * bad ones came from there, so that a stranger behind the same proxy or address cannot shut the hook.
  */
-export const createHookReader =
-  ({ clock }: Pick<HttpDeps, 'clock'>, strangers: SourceLimiter) =>
-  async ({ door, form }: HookSender, { request }: RequestContext): Promise<VerifiedHook> => {
+export const createHookReader = ({ clock }: Pick<HttpDeps, 'clock'>, strangers: SourceLimiter) => {
+  const largeBodies = createLargeBodies()
+  return async ({ door, form }: HookSender, { request }: RequestContext): Promise<VerifiedHook> => {
     const source = sourceOf(request.ip)
     const waitSeconds = strangers.waitSeconds(source)
     assertJson(request)
-    const raw = await readBody(request, { maxBytes: form.maxBytes, timeoutMs: TIMEOUT_MS })
+    const read = () => readBody(request, { maxBytes: form.maxBytes, timeoutMs: TIMEOUT_MS })
+    const isSmall = form.maxBytes <= SMALL_BYTES || Number(request.get('content-length')) <= SMALL_BYTES
+    const raw = await (isSmall ? read() : largeBodies.within(source, read))
     const { eventId } = await door
       .verify({ body: raw, header: (name) => request.get(name), now: clock.now() })
       .catch((error: unknown) => {
@@ -52,6 +57,7 @@ export const createHookReader =
       })
     return { body: form.parse(raw), eventId }
   }
+}
 
 export type HookReader = ReturnType<typeof createHookReader>
 
