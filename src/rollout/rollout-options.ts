@@ -20,7 +20,7 @@ export interface RolloutSettings {
   readonly selfTestMs: number
   /**
    * Warm runs of Berth's own may take so many times as long as on the old image, at the median of a wave. Of one image that median moved by
-   * 2.5 at most while the load of the machine rose from 6 to 16 (docs/operating.md). Null times nothing. @default 3
+   * 2.5 at most while the load of the machine rose from 6 to 16 (docs/rollouts.md). Null times nothing. @default 3
    */
   readonly slowFactor: number | null
   /** Less than this more is never slow: it is what a loaded host adds to a healthy image, and nobody waits for it. @default 500 */
