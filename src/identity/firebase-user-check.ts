@@ -36,6 +36,7 @@ const MAX_CACHED_USERS = 10_000
 /** While Google hangs, those who come after so many are told to come back. */
 const MAX_LOOKUPS = 64
 const WAIT_MS = 5000
+const PLACE_WAITS = 2
 
 interface Look {
   readonly answer: Promise<FirebaseUserState | null>
@@ -50,14 +51,23 @@ export const createFirebaseUserCheck = (options: FirebaseUserCheckOptions): Fire
   const looks = new LRUCache<string, Look>({ max: MAX_CACHED_USERS })
   let asking = 0
 
+  /** A question that hangs may do so for minutes, when nobody waits for it any more: its place goes to others before that. */
+  const takePlace = (): (() => void) => {
+    const over = new AbortController()
+    asking += 1
+    const giveBack = (): void => void (asking -= 1)
+    clock.sleep(PLACE_WAITS * waitMs, over.signal).then(giveBack, giveBack)
+    return () => over.abort()
+  }
+
   const lookUp = (key: string, user: FirebaseUserName): Look => {
     if (asking >= MAX_LOOKUPS) throw unavailable('too many users are being looked up')
-    asking += 1
+    const free = takePlace()
     // The answer is as old as the question: a revocation may have come between.
     const askedAt = clock.monotonicMs()
     const look: Look = { answer: users.find(user), isOpen: true, until: askedAt + waitMs }
     const settle = (until: number): void => {
-      asking -= 1
+      free()
       look.isOpen = false
       look.until = until
     }

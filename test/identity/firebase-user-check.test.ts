@@ -198,4 +198,18 @@ describe('the check of a Firebase user', () => {
 
     await check()
   })
+
+  test('looks others up after ten seconds, however long 64 questions hang', async () => {
+    google.hold()
+    const check = checkOf()
+    const waiting = Promise.allSettled(Array.from({ length: 64 }, (_, n) => check(`u${n}`)))
+    await google.hasBeenAsked(64)
+    await clock.advance(10_000)
+    await waiting
+
+    const late = check('alice')
+    await google.hasBeenAsked(65)
+    google.letGo()
+    await late
+  })
 })
