@@ -211,5 +211,6 @@ describe('the check of a Firebase user', () => {
     await google.hasBeenAsked(65)
     google.letGo()
     await late
+    expect(google.asked).toContain('/alice')
   })
 })
