@@ -28,16 +28,15 @@ export const assertFit = async (options: ProofOptions, { candidate, next, berthI
   if (runnerVersion !== next.version)
     throw unfit(`says that it has version ${runnerVersion}, and its folder says ${next.version}`)
   const runs = { berthId, options, signal }
-  const afterMs = await quickestMs(dispatch, runs)
-  const beforeMs = await quickestMs(options.dispatch, runs)
-  if (afterMs > SLOW_FACTOR * beforeMs && afterMs - beforeMs > SLOW_LEAST_MS)
-    throw unfit(`takes ${Math.round(afterMs)} ms for what takes ${Math.round(beforeMs)} ms on the one before`)
+  await assertQuick({ candidate: dispatch, present: options.dispatch }, runs)
 }
 
 /** As a rollout on AWS counts: twice as long is a loaded machine, and half a second more is what nobody waits for. */
 const SLOW_FACTOR = 3
 const SLOW_LEAST_MS = 500
 const TIMED = 3
+/** What looks slow is looked at for longer: a burst of load may have come at the wrong time. */
+const MOST_TIMED = 6
 
 const programs = [
   { language: 'python', code: '6 * 7' },
@@ -50,16 +49,27 @@ interface Runs {
   readonly signal: AbortSignal
 }
 
-/** For one run of each language: the least, which load on the machine lengthens least. */
-const quickestMs = async (dispatch: Dispatch, runs: Runs): Promise<number> => {
-  const { clock } = runs.options
-  let leastMs = Infinity
-  for (let round = 0; round < TIMED; round += 1) {
-    const startMs = clock.monotonicMs()
-    for (const program of programs) await runOne(dispatch, program, runs)
-    leastMs = Math.min(leastMs, clock.monotonicMs() - startMs)
+/** By turns, and by the least of each, which load on the machine lengthens least. */
+const assertQuick = async (
+  { candidate, present }: { readonly candidate: Dispatch; readonly present: Dispatch },
+  runs: Runs,
+): Promise<void> => {
+  let [afterMs, beforeMs] = [Infinity, Infinity]
+  const isSlow = (): boolean => afterMs > SLOW_FACTOR * beforeMs && afterMs - beforeMs > SLOW_LEAST_MS
+  for (let round = 0; round < TIMED || (round < MOST_TIMED && isSlow()); round += 1) {
+    afterMs = Math.min(afterMs, await timeRound(candidate, runs))
+    beforeMs = Math.min(beforeMs, await timeRound(present, runs))
   }
-  return leastMs
+  if (isSlow())
+    throw unfit(`takes ${Math.round(afterMs)} ms for what takes ${Math.round(beforeMs)} ms on the one before`)
+}
+
+/** One run of each language. */
+const timeRound = async (dispatch: Dispatch, runs: Runs): Promise<number> => {
+  const { clock } = runs.options
+  const startMs = clock.monotonicMs()
+  for (const program of programs) await runOne(dispatch, program, runs)
+  return clock.monotonicMs() - startMs
 }
 
 const runOne = async (

@@ -159,7 +159,11 @@ describe('a bad release', () => {
     'has another version than its folder says': (dir: string) =>
       replaceIn(dir, '"version": protocol.VERSION', '"version": protocol.VERSION + 1'),
     'answers slowly': (dir: string) =>
-      replaceIn(dir, '        run_id = request.get(', '        await asyncio.sleep(3)\n        run_id = request.get('),
+      replaceIn(
+        dir,
+        '        run_id = request.get(',
+        '        await asyncio.sleep(1.5)\n        run_id = request.get(',
+      ),
     'cannot run TypeScript': (dir: string) =>
       writeFile(join(dir, 'berth_runner/node/results.mjs'), 'throw new Error("broken")\n'),
     'has no sandbox': (dir: string) => replaceIn(dir, '"level": self.level', '"level": "guard"'),
