@@ -87,7 +87,7 @@ export const createLocalRollouts =
       const brings = back.image !== fleet.present().image
       // Proven before it is wanted: a runner that is not well changes nothing.
       await fleet.updateAll(back.image, { signal })
-      const report = await rollBack(rolloutDeps, { scope: { kind: 'all' }, settings, signal })
+      const report = await rollBack(rolloutDeps, { settings, signal })
       return { ...report, updated: brings ? report.berths : 0 }
     }
 

@@ -12,10 +12,16 @@ const back = (present: Wanted | null): Wanted => {
   throw new BerthError('conflict', 'no image was ever wanted, so there is none to go back to')
 }
 
-/** Back to the image before, at once and without waves. Cut off, it is started again. @throws {BerthError} conflict, backend_unavailable */
-export const rollBack = async (deps: RolloutDeps, options: RolloutOptions): Promise<RolloutReport> => {
-  const wanted = await deps.wanted.change(back, options)
-  const rollout = new RunningRollout(deps, options, wanted)
+/**
+ * All back to the image before, at once and without waves, also when only a part of the fleet was brought to the other one. Cut off, it is
+ * started again. @throws {BerthError} conflict, backend_unavailable
+ */
+export const rollBack = async (
+  deps: RolloutDeps,
+  { settings, signal }: Omit<RolloutOptions, 'scope'>,
+): Promise<RolloutReport> => {
+  const wanted = await deps.wanted.change(back, { signal })
+  const rollout = new RunningRollout(deps, { settings, signal, scope: { kind: 'all' } }, wanted)
   rollout.move('roll_back')
   const stop = await sweep(rollout)
   if (stop !== null) rollout.stop(stop)

@@ -41,7 +41,10 @@ const notSeen = (present: Wanted, { updated, confirmed, failed }: RunningRollout
   const left = new Map(
     [...named].filter(([berthId]) => !updated.has(berthId) && !confirmed.has(berthId) && !failed.has(berthId)),
   )
-  return { named: left, berths: failureCountOf(present) - named.size + left.size }
+  // Those that nobody named may be the ones that failed now: the same failures are not counted again with every rollout that halts over them.
+  const unnamed =
+    failureCountOf(present) - named.size - [...failed.keys()].filter((berthId) => !named.has(berthId)).length
+  return { named: left, berths: left.size + Math.max(0, unnamed) }
 }
 
 const grouped = (named: ReadonlyMap<BerthId, string>): UpdateFailures['reasons'] =>

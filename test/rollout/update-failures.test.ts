@@ -3,6 +3,7 @@ import { BerthError } from '../../src/domain/errors.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import { createFleetWatch } from '../../src/rollout/fleet-watch.ts'
 import { fleetStatusOf } from '../../src/rollout/fleet-status.ts'
+import { resume } from '../../src/rollout/wanted-changes.ts'
 import { collect, quiet } from '../contract/content.ts'
 import { berthAt, openRolloutSite, type RolloutSite, v1, v2 } from './scripted-fleet.ts'
 
@@ -103,4 +104,19 @@ test('a halted rollout tells them too', async () => {
 
   expect(report.state).toBe('halted')
   expect((await lookAt(site))?.updatesFailed).toBe(report.failed.length)
+})
+
+test('rollouts that halt over the same failures again and again do not count them again', async () => {
+  const failing = new Map(Array.from({ length: 2000 }, (_, index) => [berthAt(index), 'no'] as const))
+  const site = openFailing(2000, failing)
+  const counts: (number | undefined)[] = []
+
+  for (let time = 0; time < 3; time += 1) {
+    const { failed } = await site.roll()
+    expect(failed.length).toBeGreaterThan(24)
+    counts.push(site.wanted?.failed?.berths)
+    site.wanted = site.wanted === null ? null : resume(site.wanted)
+  }
+
+  expect(counts).toEqual([counts[0], counts[0], counts[0]])
 })

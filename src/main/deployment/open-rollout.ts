@@ -90,7 +90,7 @@ export const openRollout = async (
       await change(resume)
       return start({ ...options, target: null })
     },
-    rollBack: (settings) => rollBack(deps, { ...settingsOf(settings), scope: { kind: 'all' }, signal }),
+    rollBack: (settings) => rollBack(deps, { ...settingsOf(settings), signal }),
     status: async () => {
       const present = (await wanted.read({ signal })) ?? noImage()
       const members = await Array.fromAsync(fleet.list({ signal }))
