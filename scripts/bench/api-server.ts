@@ -2,11 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../free-port.ts'
 import { signHook } from '../signed-hook.ts'
 import { type JsonClient, createJsonClient } from './json-client.ts'
 
@@ -20,14 +19,6 @@ export interface ApiServer extends AsyncDisposable {
   signUp(): Promise<string>
   /** One run for a tenant, with a bearer key. @throws when it does not succeed with what the program prints */
   run(uid: string, program: { language: string; code: string; prints: string }): Promise<void>
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }
 
 const base32 = (length: number): string =>

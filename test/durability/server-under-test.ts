@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bareEnvironment } from '../support/bare-environment.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { LIGHT_PYTHON } from '../support/light-python.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -19,16 +19,6 @@ export interface ServerUnderTest extends AsyncDisposable {
   end(): Promise<void>
   /** SIGKILL: no handler runs, nothing is flushed. */
   kill(): Promise<void>
-}
-
-const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
 }
 
 const base32Key = (): string =>

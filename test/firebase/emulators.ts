@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../../scripts/free-port.ts'
 import { bareEnvironment } from '../support/bare-environment.ts'
 import { FIREBASE } from './emulator-paths.ts'
 import { type HookPackage, PROJECT } from './hook-package.ts'
@@ -18,7 +18,7 @@ const services = ['auth', 'functions', 'eventarc', 'tasks', 'hub', 'logging'] as
 
 /** Auth and functions emulators with two hook packages deployed into them, on ports of their own: the second as functions of the 1st generation. */
 export const startEmulators = async (hook: HookPackage, firstGeneration: HookPackage) => {
-  const ports = await freePorts(services.length)
+  const ports = await Promise.all(services.map(freePort))
   await useFirstGeneration(firstGeneration)
   // All that is deployed lies below one folder.
   await symlink(firstGeneration.functions, join(hook.folder, V1_FOLDER))
@@ -114,17 +114,3 @@ const ready = (child: ReturnType<typeof spawn>): Promise<void> =>
     })
     child.once('close', () => reject(new Error(`the emulators ended before they were ready: ${seen.join('\n')}`)))
   })
-
-const freePorts = async (count: number): Promise<readonly number[]> => {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  return Promise.all(
-    servers.map(async (server) => {
-      if (!server.listening) await once(server, 'listening')
-      const address = server.address()
-      if (address === null || typeof address === 'string') throw new Error('no port')
-      server.close()
-      await once(server, 'close')
-      return address.port
-    }),
-  )
-}

@@ -19,11 +19,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from own_address import own_address
 from runner_process import LIMITS, NODE, PACKAGE_ROOT, ROOT, common_python, is_root
 
 RIE = ROOT / ".cache" / "rie" / "aws-lambda-rie"
 SECRET = "secret-of-the-role-0123456789"
 _PATIENCE_SECONDS = 60
+_INVOKE_PORT, _RUNTIME_PORT = 3919, 3920
 # A private /tmp, for the handler empties the shared folders of its environment; the checkout may itself lie below one.
 _PRIVATE = """root=$1; keep=$2; shift 2
 mkdir "$keep" && mount --bind "$root" "$keep" || exit 98
@@ -51,13 +53,13 @@ class Environment:
     """The emulator with its runtime; one event at a time."""
 
     def __init__(self, package: Path = PACKAGE_ROOT, variables: dict[str, str] | None = None) -> None:
-        self.port = _free_port()
+        self._address = own_address()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
         self._venv = tempfile.TemporaryDirectory(dir="/var")
         runtime = [_make_python(Path(self._venv.name)), "-m", "awslambdaric", "berth_runner.handler.handler"]
         addresses = [
-            f"--runtime-interface-emulator-address=127.0.0.1:{self.port}",
-            f"--runtime-api-address=127.0.0.1:{_free_port()}",
+            f"--runtime-interface-emulator-address={self._address}:{_INVOKE_PORT}",
+            f"--runtime-api-address={self._address}:{_RUNTIME_PORT}",
         ]
         self._process = subprocess.Popen(
             [
@@ -84,7 +86,7 @@ class Environment:
 
     def invoke(self, event: object, tenant: str | None = None) -> Any:
         """Send one event and return the answer's JSON; `tenant` as Lambda's tenant isolation names it."""
-        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
+        url = f"http://{self._address}:{_INVOKE_PORT}/2015-03-31/functions/function/invocations"
         headers = {"Content-Type": "application/json", **({"X-Amz-Tenant-Id": tenant} if tenant else {})}
         request = urllib.request.Request(url, json.dumps(event).encode(), headers)
         with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as response:
@@ -110,7 +112,7 @@ class Environment:
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            with suppress(OSError), socket.create_connection((self._address, _INVOKE_PORT), timeout=1):
                 return
             assert self._process.poll() is None, self.written()
             assert time.monotonic() < deadline, self.written()
@@ -187,10 +189,3 @@ def _environment(package: Path) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

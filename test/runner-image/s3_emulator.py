@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,12 +14,14 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.session import Session
+from own_address import own_address
 from runner_process import ROOT
 
 PROGRAM = ROOT / ".cache" / "aws-local" / "venv" / "bin" / "ministack"
 BUCKET = "berths-test"
 REGION = "eu-central-1"
 _PATIENCE_SECONDS = 60
+_PORT = 4566
 
 
 def why_not() -> str | None:
@@ -93,15 +94,16 @@ def prefix_of(berth: str, run: str = "r1") -> dict[str, str]:
 @contextmanager
 def emulator(*, enforcing: bool = True) -> Iterator[Emulator]:
     """Start the emulator; without enforcing it lets every role do everything."""
-    port = _free_port()
+    address = own_address()
+    url = f"http://{address}:{_PORT}"
     program = _program()
     assert program is not None
     folder = tempfile.mkdtemp(prefix="berth-s3-")
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": folder,
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
+        "BIND_HOST": address,
+        "GATEWAY_PORT": str(_PORT),
         "AUTH": str(enforcing).lower(),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -111,8 +113,8 @@ def emulator(*, enforcing: bool = True) -> Iterator[Emulator]:
             [program], env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            _wait_until_healthy(port, process)
-            yield Emulator(f"http://127.0.0.1:{port}")
+            _wait_until_healthy(url, process)
+            yield Emulator(url)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -120,10 +122,10 @@ def emulator(*, enforcing: bool = True) -> Iterator[Emulator]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_until_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5):
+        with suppress(OSError), urllib.request.urlopen(f"{url}/_ministack/health", timeout=5):
             return
         assert process.poll() is None, "the emulator ended"
         assert time.monotonic() < deadline, "the emulator does not answer"
@@ -157,10 +159,3 @@ def _own_prefix(berth: str) -> str:
 
 def _policy(statements: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
