@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import { freePort } from '../../scripts/free-port.ts'
 import { createBerth } from '../../src/client/berth.ts'
 import { remedyOf, requestIdOf } from '../../src/client/problem.ts'
 import { type BerthError, isBerthError } from '../../src/domain/errors.ts'
@@ -75,11 +74,7 @@ test('a 200 that is not JSON is no answer', async () => {
 })
 
 test('no server at all names the URL and what to do', async () => {
-  const free = createServer().listen(0, '127.0.0.1')
-  await once(free, 'listening')
-  const { port } = free.address() as AddressInfo
-  free.close()
-  await once(free, 'close')
+  const port = await freePort()
 
   const error = await errorOf(createBerth({ baseUrl: `http://127.0.0.1:${port}`, retries: 0 }).me())
 
