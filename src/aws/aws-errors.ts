@@ -66,6 +66,7 @@ export const isNotFound = isNamed(
   'NoSuchEntity',
   'NoSuchEntityException',
   'ParameterNotFound',
+  'ParameterVersionNotFound',
   'NoSuchBucket',
   'NoSuchUpload',
   'NotFound',

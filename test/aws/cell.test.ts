@@ -8,6 +8,8 @@ import { createPacer } from '../../src/aws/pacer.ts'
 import { readQuotas } from '../../src/aws/quotas.ts'
 import { createWantedImage } from '../../src/aws/wanted-image.ts'
 import { isBerthError } from '../../src/domain/errors.ts'
+import type { BerthId } from '../../src/domain/ids.ts'
+import { pin, raiseFence } from '../../src/rollout/wanted-changes.ts'
 import { quiet } from '../contract/content.ts'
 import { ids } from '../contract/store-site.ts'
 import { type AwsCell, freeRates, openAwsCell } from '../support/aws-cell.ts'
@@ -81,6 +83,8 @@ describe('a cell', () => {
   })
 })
 
+const wantedImage = () => createWantedImage(home.cell, clock)
+
 describe('the wanted image', () => {
   const digest = `sha256:${'a'.repeat(64)}`
   const wantedOf = (over: object = {}) => {
@@ -125,13 +129,13 @@ describe('the wanted image', () => {
     const wanted = createWantedImage(home.cell, clock)
     const { image } = wantedOf()
     const until = '2027-01-01T00:00:00Z'
-    const pin = { berthId: ids.berthId(), image, reason: 'audit'.repeat(20), until }
+    const held = { berthId: ids.berthId(), image, reason: 'audit'.repeat(20), until }
     const reasons = Array.from({ length: 3 }, () => ({ reason: 'no '.repeat(50), berthIds: [ids.berthId()] }))
     const failed = { image, berths: 9, reasons }
 
-    await wanted.write({ ...wantedOf(), failed, pins: [pin] }, { signal })
+    await wanted.write({ ...wantedOf(), failed, pins: [held] }, { signal })
     const roomy = await wanted.read({ signal })
-    await wanted.write({ ...wantedOf(), failed, pins: Array.from({ length: 10 }, () => pin) }, { signal })
+    await wanted.write({ ...wantedOf(), failed, pins: Array.from({ length: 10 }, () => held) }, { signal })
 
     expect(roomy?.failed).toEqual(failed)
     expect((await wanted.read({ signal }))?.failed).toEqual({ ...failed, reasons: [] })
@@ -151,6 +155,27 @@ describe('the wanted image', () => {
     await ssm.send(new DeleteParameterCommand({ Name }))
     expect(await messageOf(read())).toContain('berth init')
     await put(Parameter?.Value ?? '{}')
+  })
+
+  test('a fence that is raised while others change something else is not lost, and neither are they', async () => {
+    const fence = 6
+    const berthIds = Array.from({ length: 3 }, () => ids.berthId())
+    const pinOf = (berthId: BerthId) => ({
+      berthId,
+      image: wantedOf().image,
+      reason: 'audit',
+      until: '2027-01-01T00:00:00Z',
+    })
+    await wantedImage().write(wantedOf(), { signal })
+
+    await Promise.all([
+      ...berthIds.map((berthId) => wantedImage().change((now) => pin(now ?? wantedOf(), pinOf(berthId)), { signal })),
+      wantedImage().change((now) => raiseFence(now ?? wantedOf(), fence), { signal }),
+    ])
+
+    const wanted = await wantedImage().read({ signal })
+    expect(wanted?.fence).toBe(fence)
+    expect(wanted?.pins?.map(({ berthId }) => berthId).toSorted()).toEqual(berthIds.toSorted())
   })
 
   test('is asked for again after AWS did not answer', async () => {
