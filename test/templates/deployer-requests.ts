@@ -101,6 +101,7 @@ const neighbours = (id: BerthId): readonly Request[] => {
     one('neighbour: read a file', 's3:GetObject', arn.object(`${prefixOf(id)}files/a`, NEIGHBOUR)),
     one('neighbour: list files', 's3:ListBucket', arn.bucket(NEIGHBOUR), { 's3:prefix': prefixOf(id) }),
     one('neighbour: read the wanted image', 'ssm:GetParameter', arn.parameter(`/${NEIGHBOUR}/wanted-image`)),
+    one('neighbour: read the wanted image before', 'ssm:GetParameter', arn.parameter(`/${NEIGHBOUR}/wanted-image:41`)),
     one('neighbour: set the wanted image', 'ssm:PutParameter', arn.parameter(`/${NEIGHBOUR}/wanted-image`)),
     one('neighbour: delete a log', 'logs:DeleteLogGroup', arn.logGroup(logGroupOf(NEIGHBOUR, id))),
     one('neighbour: push an image', 'ecr:PutImage', arn.repository(`${NEIGHBOUR}-foundation-repository`)),
@@ -165,6 +166,7 @@ export const serverWorkOf = (id: BerthId): readonly Request[] => [
     withBoundary,
   ),
   ...all(['ssm:GetParameter'], arn.parameter('/berth/wanted-image')),
+  ...all(['ssm:GetParameter'], arn.parameter('/berth/wanted-image:41')),
   ...all(
     ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
     arn.object(`${prefixOf(id)}files/a`),
@@ -201,6 +203,7 @@ export const rolloutWorkOf = (id: BerthId): readonly Request[] => [
   ),
   ...all(['lambda:ListFunctions'], '*'),
   ...all(['ssm:GetParameter', 'ssm:PutParameter'], arn.parameter('/berth/wanted-image')),
+  ...all(['ssm:GetParameter'], arn.parameter('/berth/wanted-image:41')),
   ...all(['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:DescribeImages'], REPOSITORY),
   ...all(['cloudformation:DescribeStacks'], arn.stack('berth-foundation')),
   one('list marks', 's3:ListBucket', arn.bucket(), { 's3:prefix': 'shared/' }),
