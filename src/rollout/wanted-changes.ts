@@ -4,12 +4,15 @@ import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
 /** Where the fleet is being brought. */
 export const targetOf = ({ image, version, candidate }: Wanted): RunnerImage => candidate ?? { image, version }
 
-/** An image is on its way. The one that is on its way or offered already changes nothing. @throws {BerthError} conflict */
+/**
+ * An image is on its way. The one that is on its way or offered already changes nothing; under another version it is on its way again, for
+ * nobody has looked yet whether its runner bears that one, and a fence there would lock everybody out. @throws {BerthError} conflict
+ */
 export const propose = (present: Wanted | null, target: RunnerImage): Wanted => {
   if (present === null) return { ...target, fence: 0 }
   if (target.version < present.fence) throw behindFence(present, target)
   if (present.candidate?.image === target.image) return { ...present, candidate: target }
-  if (present.image === target.image) return { ...without(present, 'candidate'), version: target.version }
+  if (isSame(present, target)) return without(present, 'candidate')
   return { ...without(without(present, 'held'), 'failed'), candidate: target }
 }
 
@@ -17,8 +20,12 @@ export const propose = (present: Wanted | null, target: RunnerImage): Wanted => 
 export const promote = (present: Wanted, target: RunnerImage): Wanted => {
   if (present.candidate?.image !== target.image) return present
   const { image, version } = present
-  return { ...without(present, 'candidate'), ...target, previous: { image, version } }
+  const offered = { ...without(present, 'candidate'), ...target }
+  return image === target.image ? offered : { ...offered, previous: { image, version } }
 }
+
+export const isSame = (one: RunnerImage, other: RunnerImage): boolean =>
+  one.image === other.image && one.version === other.version
 
 /**
  * New berths get the image at once, and no rollout is on its way any more. A rollback goes back to what they got until now. @throws {BerthError}

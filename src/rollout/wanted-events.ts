@@ -1,6 +1,7 @@
 import type { BerthEvent } from '../domain/ports/events.ts'
 import type { Pin, Wanted } from '../domain/wanted-image.ts'
 import { failureCountOf } from './update-failures.ts'
+import { isSame } from './wanted-changes.ts'
 
 /**
  * What somebody did to a cell's rollouts between two looks at what is wanted, for the audit log: a rollout begins anywhere, and ends with the
@@ -29,7 +30,7 @@ type Change = Pick<BerthEvent, 'code' | 'berthId' | 'detail'> & Partial<Pick<Ber
 const imageChange = (before: Wanted | null, after: Wanted): readonly Change[] => {
   const begun = after.candidate?.image !== before?.candidate?.image
   if (after.candidate !== undefined && begun) return [change('fleet.rollout_started', after.candidate)]
-  const kept = after.image === before?.image
+  const kept = before !== null && isSame(after, before)
   if (kept && !begun) return []
   const offered = after.image === before?.candidate?.image
   if (kept || (!offered && after.image === before?.previous?.image)) return [change('fleet.rolled_back', after)]

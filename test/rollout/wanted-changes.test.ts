@@ -70,6 +70,19 @@ test('new berths get an image only by its promotion or on the way back', () => {
   )
 })
 
+test('the image that is wanted already is on its way again under another version, and keeps what a rollback goes back to', () => {
+  const present = { ...v2, fence: 1, previous: v1 }
+  const again = { ...v2, version: 9 }
+
+  const proposed = propose(present, again)
+
+  expect(propose(present, v2)).toEqual(present)
+  expect(proposed).toEqual({ ...present, candidate: again })
+  expect(() => raiseFence(proposed, 9)).toThrow('expected at most 2')
+  expect(promote(proposed, again)).toEqual({ ...again, fence: 1, previous: v1 })
+  expect(rollBackTo(proposed)).toEqual({ ...v2, fence: 1 })
+})
+
 test('a pin holds until its end, one for each berth', () => {
   const until = '2026-02-01T00:00:00Z'
   const one = { berthId: berthAt(1), image: v1.image, reason: 'audit', until }
