@@ -38,7 +38,7 @@ export const listFleet = async (
 /** A listing against what is wanted now. */
 export const countFleet = ({ byImage }: FleetListing, wanted: Wanted | null, now: Date): FleetCount => {
   const known = new Map(
-    [wanted, wanted?.candidate, wanted?.previous].flatMap((one) => (one ? [[one.image, one.version]] : [])),
+    [wanted?.candidate, wanted?.previous, wanted].flatMap((one) => (one ? [[one.image, one.version]] : [])),
   )
   const images = [...byImage]
     .map(([image, { length: berths }]) => ({ image, version: known.get(image) ?? null, berths }))

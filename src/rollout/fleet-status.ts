@@ -7,7 +7,7 @@ import { pinsAt, targetOf } from './wanted-changes.ts'
 
 export interface FleetStatus {
   readonly target: RunnerImage
-  /** New berths get it already. */
+  /** New berths get it already, and as this version. */
   readonly offered: boolean
   readonly fence: number
   /** Why no rollout goes on; null when one may. */
@@ -24,8 +24,9 @@ export interface FleetStatus {
 /** Where a cell stands: what is wanted against what runs. */
 export const fleetStatusOf = (wanted: Wanted, members: readonly FleetMember[], now: Date): FleetStatus => {
   const target = targetOf(wanted)
+  // Last what is wanted: a candidate may be the same image under a version that nobody has seen yet.
   const known = new Map(
-    [wanted, wanted.candidate, wanted.previous].flatMap((one) => (one ? [[one.image, one.version]] : [])),
+    [wanted.candidate, wanted.previous, wanted].flatMap((one) => (one ? [[one.image, one.version]] : [])),
   )
   const byImage = new Map(
     [...Map.groupBy(members, ({ image }) => image)].map(([image, ones]) => [image, ones.map(({ berthId }) => berthId)]),

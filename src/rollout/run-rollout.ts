@@ -12,7 +12,7 @@ import { type RolloutOptions, RunningRollout, type Stop } from './running-rollou
 import { watchPace } from './slow-image.ts'
 import { sweep } from './sweep.ts'
 import { recordFailures } from './update-failures.ts'
-import { hold, promote, propose, targetOf } from './wanted-changes.ts'
+import { hold, isSame, promote, propose, targetOf } from './wanted-changes.ts'
 
 export interface ForwardOptions extends RolloutOptions {
   /** Null goes on with what is on its way. */
@@ -63,7 +63,7 @@ const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly W
   rollout.canaries = new Set(canaries)
   for (const berthId of suspended) rollout.suspended.add(berthId)
   // Before anybody is offered the target, the wanted image is what untouched berths have; afterwards it is the one before.
-  const present = wanted.candidate === undefined ? (wanted.previous ?? wanted).image : wanted.image
+  const present = target.image === wanted.image ? (wanted.previous ?? wanted).image : wanted.image
   const waves = planWaves({
     members: members.filter(({ berthId }) => !rollout.isPinned(berthId)),
     target: target.image,
@@ -164,7 +164,7 @@ const watchWave = (rollout: RunningRollout, berthIds: readonly BerthId[]) => {
 
 const afterUnhealthy = async (rollout: RunningRollout, options: ForwardOptions, stop: Stop): Promise<RolloutReport> => {
   const { deps, target } = rollout
-  const isOurs = (wanted: Wanted | null): wanted is Wanted => wanted !== null && targetOf(wanted).image === target.image
+  const isOurs = (wanted: Wanted | null): wanted is Wanted => wanted !== null && isSame(targetOf(wanted), target)
   // Others who work on the same image stop too.
   const wanted = await deps.wanted.change((present) => {
     if (isOurs(present)) return hold(present, stop.reason)

@@ -8,7 +8,7 @@ import type { RolloutDeps } from './rollout-deps.ts'
 import type { RolloutScope, RolloutSettings } from './rollout-options.ts'
 import type { RolloutReport } from './rollout-report.ts'
 import { nextRolloutState, type RolloutEventKind, type RolloutState } from './rollout-state.ts'
-import { pinsAt, targetOf } from './wanted-changes.ts'
+import { isSame, pinsAt, targetOf } from './wanted-changes.ts'
 
 export interface Stop {
   readonly kind: 'held' | 'superseded' | 'unhealthy'
@@ -87,8 +87,8 @@ export class RunningRollout {
     const wanted = await this.retried(() => this.deps.wanted.read({ signal: this.signal }))
     if (wanted === null) return { kind: 'superseded', reason: 'no image is wanted any more' }
     this.#pins = pinsAt(wanted, this.deps.clock.now())
-    const { image, version } = targetOf(wanted)
-    if (image !== this.target.image) return { kind: 'superseded', reason: `version ${version} is wanted now` }
+    const now = targetOf(wanted)
+    if (!isSame(now, this.target)) return { kind: 'superseded', reason: `version ${now.version} is wanted now` }
     const back = this.#state === 'rolling_back'
     return wanted.held === undefined || back ? null : { kind: 'held', reason: wanted.held }
   }

@@ -4,28 +4,31 @@ import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
 /** Where the fleet is being brought. */
 export const targetOf = ({ image, version, candidate }: Wanted): RunnerImage => candidate ?? { image, version }
 
+/** The same image with another version is not: which of the two its runner has, a wave must show. */
+export const isSame = (one: RunnerImage, other: RunnerImage): boolean =>
+  one.image === other.image && one.version === other.version
+
 /**
- * An image is on its way. The one that is on its way or offered already changes nothing; under another version it is on its way again, for
- * nobody has looked yet whether its runner bears that one, and a fence there would lock everybody out. @throws {BerthError} conflict
+ * An image is on its way. The one that is on its way or offered already changes nothing. Under another version it is a candidate like any other:
+ * nobody has looked yet whether its runner has that version. @throws {BerthError} conflict
  */
 export const propose = (present: Wanted | null, target: RunnerImage): Wanted => {
   if (present === null) return { ...target, fence: 0 }
   if (target.version < present.fence) throw behindFence(present, target)
-  if (present.candidate?.image === target.image) return { ...present, candidate: target }
   if (isSame(present, target)) return without(present, 'candidate')
+  // Neither is a way around a hold of the same image, nor is what could not be brought to it forgotten.
+  if (targetOf(present).image === target.image || present.image === target.image)
+    return { ...present, candidate: target }
   return { ...without(without(present, 'held'), 'failed'), candidate: target }
 }
 
 /** The image has passed the first waves: new berths get it too. */
 export const promote = (present: Wanted, target: RunnerImage): Wanted => {
-  if (present.candidate?.image !== target.image) return present
-  const { image, version } = present
-  const offered = { ...without(present, 'candidate'), ...target }
-  return image === target.image ? offered : { ...offered, previous: { image, version } }
+  const { image, version, candidate } = present
+  if (candidate === undefined || !isSame(candidate, target)) return present
+  const promoted = { ...without(present, 'candidate'), ...target }
+  return image === target.image ? promoted : { ...promoted, previous: { image, version } }
 }
-
-export const isSame = (one: RunnerImage, other: RunnerImage): boolean =>
-  one.image === other.image && one.version === other.version
 
 /**
  * New berths get the image at once, and no rollout is on its way any more. A rollback goes back to what they got until now. @throws {BerthError}

@@ -1,5 +1,5 @@
 import type { BerthEvent } from '../domain/ports/events.ts'
-import type { Pin, Wanted } from '../domain/wanted-image.ts'
+import type { Pin, RunnerImage, Wanted } from '../domain/wanted-image.ts'
 import { failureCountOf } from './update-failures.ts'
 import { isSame } from './wanted-changes.ts'
 
@@ -28,14 +28,17 @@ export const wantedEvents = (before: Wanted | null, after: Wanted | null, cell: 
 type Change = Pick<BerthEvent, 'code' | 'berthId' | 'detail'> & Partial<Pick<BerthEvent, 'level'>>
 
 const imageChange = (before: Wanted | null, after: Wanted): readonly Change[] => {
-  const begun = after.candidate?.image !== before?.candidate?.image
+  const begun = !isSameOrNone(after.candidate, before?.candidate)
   if (after.candidate !== undefined && begun) return [change('fleet.rollout_started', after.candidate)]
-  const kept = before !== null && isSame(after, before)
+  const kept = isSameOrNone(after, before ?? undefined)
   if (kept && !begun) return []
-  const offered = after.image === before?.candidate?.image
-  if (kept || (!offered && after.image === before?.previous?.image)) return [change('fleet.rolled_back', after)]
+  const offered = isSameOrNone(after, before?.candidate)
+  if (kept || (!offered && isSameOrNone(after, before?.previous))) return [change('fleet.rolled_back', after)]
   return [change('fleet.image_offered', after)]
 }
+
+const isSameOrNone = (one: RunnerImage | undefined, other: RunnerImage | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : isSame(one, other)
 
 const change = (code: string, { image, version }: { image: string; version: number }): Change => ({
   code,

@@ -18,7 +18,7 @@ import { berthAt, v1, v2, v3 } from './scripted-fleet.ts'
 
 type Change = (present: Wanted) => Wanted
 
-const anImage = fc.constantFrom(v1, v2, v3)
+const anImage = fc.constantFrom(v1, v2, v3, { ...v2, version: 3 }, { ...v3, version: 1 })
 const aChange: fc.Arbitrary<Change> = fc.oneof(
   anImage.map(
     (image): Change =>
@@ -106,4 +106,46 @@ test('an image that is offered without a rollout is taken back to what was offer
 
 test('an image behind the fence is not offered, for nothing could run on it', () => {
   expect(() => offer({ ...v2, fence: 2 }, v1)).toThrow('version 1 is behind the fence 2')
+})
+
+const wanted: Wanted = { ...v2, fence: 1, previous: v1 }
+
+test.each([3, 1])(
+  'the wanted image under version %i is a candidate, for nobody looked yet whether its runner has it',
+  (version) => {
+    const proposed = propose(wanted, { ...v2, version })
+
+    expect(proposed).toEqual({ ...wanted, candidate: { ...v2, version } })
+    // The way back goes to what was wanted, and promotion keeps the image that is really the one before.
+    expect(rollBackTo(proposed)).toEqual({ ...v2, fence: 1 })
+    expect(promote(proposed, { ...v2, version })).toEqual({ ...wanted, version })
+    expect(() => raiseFence(proposed, 3)).toThrow(`expected at most ${Math.min(2, version)}`)
+  },
+)
+
+test('the wanted image under its own version changes nothing, and ends what else was on its way', () => {
+  expect(propose(wanted, v2)).toEqual(wanted)
+  expect(propose({ ...wanted, candidate: v3 }, v2)).toEqual(wanted)
+  expect(propose(propose(wanted, { ...v2, version: 9 }), v2)).toEqual(wanted)
+})
+
+test('another version is no way around a hold, and forgets no update that failed', () => {
+  const failed = { image: v2.image, berths: 1, reasons: [] }
+
+  expect(propose({ ...wanted, held: 'it fails', failed }, { ...v2, version: 3 })).toMatchObject({
+    held: 'it fails',
+    failed,
+  })
+  // Control: another image is.
+  expect(propose({ ...wanted, held: 'it fails', failed }, v3)).toEqual({ ...wanted, candidate: v3 })
+})
+
+test('a version that another rollout proposed meanwhile is promoted by that one alone', () => {
+  const present = propose(wanted, { ...v2, version: 3 })
+
+  expect(promote(present, { ...v2, version: 9 })).toEqual(present)
+})
+
+test('behind the fence the wanted image is not proposed either', () => {
+  expect(() => propose({ ...wanted, fence: 2 }, { ...v2, version: 1 })).toThrow('behind the fence 2')
 })
