@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { berth } from './berth-process.ts'
 
-const start = async (...args: readonly string[]) => {
-  const { code, stdout } = await berth(['rollout', 'start', '--json', ...args], { env: { AWS_REGION: 'eu-west-1' } })
+const rollout = async (...args: readonly string[]) => {
+  const { code, stdout } = await berth(['rollout', ...args, '--json'], { env: { AWS_REGION: 'eu-west-1' } })
   return { code, error: JSON.parse(stdout).error }
 }
 
@@ -13,7 +13,23 @@ test.each([
   ['without a store that knows them', ['--tenant', TENANT], '--tenant: expected DATABASE_URL, got none'],
   ['beside a share', ['--tenant', TENANT, '--percent', '5'], 'expected --percent or names, got both'],
 ])('a rollout for tenants %s is refused before AWS is asked', async (_, args, detail) => {
-  const { code, error } = await start(...args)
+  const { code, error } = await rollout('start', ...args)
+
+  expect(code).toBe(2)
+  expect(error.detail).toContain(detail)
+})
+
+const held = ['--image', `r@sha256:${'a'.repeat(64)}`, '--reason', 'audit', '--until', '2027-01-31T00:00:00Z']
+const BERTH = `b${'a'.repeat(15)}`
+
+test.each([
+  ['of nobody', ['pin', ...held], 'expected a berth or --tenant, got neither'],
+  ['of a berth and a tenant', ['unpin', BERTH, '--tenant', TENANT], 'expected a berth or --tenant, got both'],
+  ['of a tenant that is none', ['pin', '--tenant', 'somebody', ...held], 'expected the id of a tenant, got "somebody"'],
+  ['of a tenant without a store', ['unpin', '--tenant', TENANT], '--tenant: expected DATABASE_URL, got none'],
+  ['of a berth that is none', ['pin', 'somewhere', ...held], 'expected the id of a berth, got "somewhere"'],
+])('a pin %s is refused before AWS is asked', async (_, args, detail) => {
+  const { code, error } = await rollout(...args)
 
   expect(code).toBe(2)
   expect(error.detail).toContain(detail)

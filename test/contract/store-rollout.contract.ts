@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { berthsIn } from '../../src/main/deployment/berths-of-tenants.ts'
+import { berthsIn, tenantsIn } from '../../src/main/deployment/berths-of-tenants.ts'
 import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
 import { quiet } from './content.ts'
 import { addSpare, ids, signUp, type StoreHarness, workOff } from './store-site.ts'
@@ -37,6 +37,17 @@ export const describeRolloutRows = ({ create }: StoreHarness): void => {
         message: expect.stringContaining(unknown.join(', ')),
       })
       await expect(found).rejects.not.toThrow(tenant.id)
+    })
+
+    test('pinned berths are told with their tenants, spares and those that are gone without', async () => {
+      await using site = await create()
+      await using store = await site.open()
+      const { tenant, berth } = await signUp(store, 'one')
+      await signUp(store, 'two')
+      const spare = await addSpare(store)
+      const pinned = [berth?.id, spare?.id, ids.berthId()].flatMap((berthId) => (berthId ? [{ berthId }] : []))
+
+      expect([...(await tenantsIn(store.berths, pinned))]).toEqual([[berth?.id, tenant.id]])
     })
 
     test('ready spares are canaries, and berths of suspended tenants are told until they go on', async () => {

@@ -248,7 +248,7 @@ const status: CommandSpec = {
 
 const LAGGARDS_SHOWN = 20
 
-const statusLines = ({ target, laggards, ...status }: RolloutStatus, terminal: Terminal): readonly string[] => [
+const statusLines = ({ target, laggards, pins, ...status }: RolloutStatus, terminal: Terminal): readonly string[] => [
   `wanted: version ${target.version}, ${visible(target.image)}${status.offered ? '' : ' (new berths do not get it yet)'}`,
   `fence: ${status.fence}`,
   ...(status.held === null ? [] : [`held: ${visible(status.held)}`]),
@@ -257,9 +257,16 @@ const statusLines = ({ target, laggards, ...status }: RolloutStatus, terminal: T
     status.images.map(({ image, berths }) => [image, berths] as const),
     terminal,
   ),
-  ...laggards.slice(0, LAGGARDS_SHOWN).map(({ berthId, reason }) => `${berthId}: ${visible(reason)}`),
+  ...laggards
+    .slice(0, LAGGARDS_SHOWN)
+    .map(({ berthId, reason }) => `${berthId}${ownerOf(pins, berthId)}: ${visible(reason)}`),
   ...(laggards.length > LAGGARDS_SHOWN ? [`and ${laggards.length - LAGGARDS_SHOWN} more`] : []),
 ]
+
+const ownerOf = (pins: RolloutStatus['pins'], berthId: BerthId): string => {
+  const tenantId = pins.find((pin) => pin.berthId === berthId)?.tenantId ?? null
+  return tenantId === null ? '' : ` of tenant ${tenantId}`
+}
 
 const pause: CommandSpec = {
   usage: 'pause',
@@ -292,40 +299,64 @@ const fence: CommandSpec = {
   },
 }
 
+const TENANT_OPTION = ['--tenant <id>', 'the berth of this tenant, in place of its id; needs DATABASE_URL'] as const
+
+/** A berth by its id, or by whose it is. */
+const namedBerth = async ({ args, flags }: CommandContext) => {
+  const [berth] = args
+  const tenant = textFlag(flags, 'tenant')
+  if ((berth === undefined) === (tenant === undefined))
+    throw usageError(
+      `expected a berth or --tenant, got ${berth === undefined ? 'neither' : 'both'}`,
+      'berth tenants show names the berth of a tenant.',
+    )
+  if (tenant === undefined) return { berthId: berthIdOf(berth ?? ''), names: new Map<BerthId, string>() }
+  const names = await berthsOf([tenantIdOf(tenant)])
+  const [berthId = ''] = names.keys()
+  return { berthId: berthIdOf(berthId), names }
+}
+
+const shownAs = ({ berthId, names }: Awaited<ReturnType<typeof namedBerth>>): string =>
+  visible(names.get(berthId) ?? berthId)
+
 const pin: CommandSpec = {
-  usage: 'pin <berth>',
+  usage: 'pin [berth]',
   description:
-    'Keep a berth on an image, for a while and for a reason. It shows as a laggard; the fence goes before it.',
+    'Keep a berth, or that of a tenant, on an image, for a while and for a reason. It shows as a laggard; the fence goes before it.',
   caller: 'aws',
   options: [
     ...placeOptions,
+    TENANT_OPTION,
     ['--image <repository@sha256:…>', 'the image that it has'],
     ['--reason <text>', 'why, 200 characters at most'],
     ['--until <time>', 'when a rollout may take it along, for example 2027-01-31T00:00:00Z'],
   ],
-  examples: ['rollout pin b… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z'],
+  examples: [
+    'rollout pin b… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z',
+    'rollout pin --tenant t… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z',
+  ],
   act: async (context) => {
     const { flags, terminal } = context
-    const [berth = ''] = context.args
     const [image, reason, until] = ['image', 'reason', 'until'].map((name) => textFlag(flags, name))
     if (image === undefined || reason === undefined || until === undefined)
       throw usageError('expected --image, --reason and --until', 'A pin without an end is forgotten.')
-    const one = { berthId: berthIdOf(berth), image, reason, until }
-    const wanted = await withCell(context, quiet, (rollout) => rollout.pin(one))
-    terminal.answer(wanted, () => [`${berth} stays on its image until ${visible(until)}`])
+    const named = await namedBerth(context)
+    const one = { berthId: named.berthId, image, reason, until }
+    const wanted = await withCell(context, quiet, (rollout) => rollout.pin(one, named.names))
+    terminal.answer(wanted, () => [`${shownAs(named)} stays on its image until ${visible(until)}`])
   },
 }
 
 const unpin: CommandSpec = {
-  usage: 'unpin <berth>',
-  description: 'Let rollouts take a berth along again.',
+  usage: 'unpin [berth]',
+  description: 'Let rollouts take a berth, or that of a tenant, along again.',
   caller: 'aws',
-  options: placeOptions,
-  examples: ['rollout unpin b…'],
+  options: [...placeOptions, TENANT_OPTION],
+  examples: ['rollout unpin b…', 'rollout unpin --tenant t…'],
   act: async (context) => {
-    const [berth = ''] = context.args
-    const wanted = await withCell(context, quiet, (rollout) => rollout.unpin(berthIdOf(berth)))
-    context.terminal.answer(wanted, () => [`${berth} goes with the next rollout`])
+    const named = await namedBerth(context)
+    const wanted = await withCell(context, quiet, (rollout) => rollout.unpin(named.berthId))
+    context.terminal.answer(wanted, () => [`${shownAs(named)} goes with the next rollout`])
   },
 }
 

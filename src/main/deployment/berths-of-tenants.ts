@@ -31,6 +31,19 @@ export const berthsIn = async (
   return found
 }
 
+/** Whose berths these are; nobody's are left out. */
+export const tenantsIn = async (
+  berths: Pick<Store['berths'], 'find'>,
+  ones: readonly { readonly berthId: BerthId }[],
+): Promise<ReadonlyMap<BerthId, TenantId>> => {
+  const found = new Map<BerthId, TenantId>()
+  for (const { berthId } of ones) {
+    const tenantId = (await berths.find(berthId))?.tenantId ?? null
+    if (tenantId !== null) found.set(berthId, tenantId)
+  }
+  return found
+}
+
 const hasNone = (tenantIds: readonly TenantId[]): BerthError =>
   new BerthError('not_found', `No such tenant, or none with a berth: ${tenantIds.join(', ')}`, {
     data: { remedy: 'Nothing was changed. Leave them out; berth tenants list names who is there.' },

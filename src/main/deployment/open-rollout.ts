@@ -6,27 +6,31 @@ import { createLambdaFleet } from '../../backends/lambda/lambda-fleet.ts'
 import { createSharedDispatch } from '../../backends/lambda-shared/shared-dispatch.ts'
 import { createSharedFleet } from '../../backends/lambda-shared/shared-fleet.ts'
 import { BerthError } from '../../domain/errors.ts'
-import type { BerthId } from '../../domain/ids.ts'
+import type { BerthId, TenantId } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { Pin, RunnerImage, Wanted } from '../../domain/wanted-image.ts'
-import { assertNamed } from '../../rollout/assert-named.ts'
 import { type FleetStatus, fleetStatusOf } from '../../rollout/fleet-status.ts'
+import { pinBerth } from '../../rollout/pin-berth.ts'
 import { createProbe } from '../../rollout/probe-runs.ts'
 import { rollBack } from '../../rollout/roll-back.ts'
 import type { RolloutDeps } from '../../rollout/rollout-deps.ts'
 import { defaultRolloutSettings, type RolloutScope, type RolloutSettings } from '../../rollout/rollout-options.ts'
 import type { RolloutReport } from '../../rollout/rollout-report.ts'
 import { runRollout } from '../../rollout/run-rollout.ts'
-import { hold, pin, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
+import { hold, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
 import { openStore } from '../../store/open-store.ts'
 import { createRandomIds } from '../random-ids.ts'
+import { type NamedBerths, tenantsIn } from './berths-of-tenants.ts'
 import { createCellFleet } from './cell-fleet.ts'
 import type { Deployment } from './deployment.ts'
 import { signedWanted } from './signed-wanted.ts'
 import { createStoreActivity } from './store-activity.ts'
 
 export type RolloutOutcome = RolloutReport
-export type RolloutStatus = FleetStatus
+export interface RolloutStatus extends FleetStatus {
+  /** With the tenant whose berth it is, where a store can be asked. */
+  readonly pins: readonly (Pin & { readonly tenantId: TenantId | null })[]
+}
 
 export interface StartOptions {
   /** Null goes on with what is on its way. */
@@ -48,7 +52,8 @@ export interface CellRollout extends AsyncDisposable {
   status(): Promise<RolloutStatus>
   pause(reason: string): Promise<Wanted>
   raiseFence(version: number): Promise<Wanted>
-  pin(one: Pin): Promise<Wanted>
+  /** @param names how whoever asked for the berth called it */
+  pin(one: Pin, names?: NamedBerths): Promise<Wanted>
   unpin(berthId: BerthId): Promise<Wanted>
 }
 
@@ -94,15 +99,20 @@ export const openRollout = async (
     status: async () => {
       const present = (await wanted.read({ signal })) ?? noImage()
       const members = await Array.fromAsync(fleet.list({ signal }))
-      return fleetStatusOf(present, members, clock.now())
+      const status = fleetStatusOf(present, members, clock.now())
+      const owners = store === null ? null : await tenantsIn(store.berths, status.pins)
+      const pins = status.pins.map(({ berthId, image, reason, until }) => ({
+        berthId,
+        tenantId: owners?.get(berthId) ?? null,
+        image,
+        reason,
+        until,
+      }))
+      return { ...status, pins }
     },
     pause: (reason) => change((present) => hold(present, reason)),
     raiseFence: (version) => change((present) => raiseFence(present, version)),
-    pin: async (one) => {
-      // One that is nowhere would take the room of another, and hold nothing.
-      await assertNamed({ fleet }, { scope: { kind: 'berths', berthIds: new Set([one.berthId]) }, signal })
-      return change((present) => pin(present, one))
-    },
+    pin: (one, names) => pinBerth(deps, { one, ...(names && { names }), signal }),
     unpin: (berthId) => change((present) => unpin(present, berthId)),
     [Symbol.asyncDispose]: async () => store?.[Symbol.asyncDispose](),
   }
