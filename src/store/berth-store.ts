@@ -73,25 +73,27 @@ const countByCell = (database: Database): ReturnType<BerthStore['countByCell']> 
     const rows = await db
       .selectFrom('berths')
       .select((eb) => [
+        'state' as const,
         'backend' as const,
         'cell' as const,
-        'state' as const,
-        eb.and([eb('tenant_id', 'is', null), eb('moving_of', 'is', null)]).as('isSpare'),
         eb.fn.countAll<number>().as('count'),
+        eb.fn
+          .countAll<number>()
+          .filterWhere((berth) => berth.and([berth('tenant_id', 'is', null), berth('moving_of', 'is', null)]))
+          .as('spares'),
       ])
       .where('state', '!=', 'deleted')
-      .groupBy(['backend', 'cell', 'state', 'isSpare'])
+      // As the index has them: nothing is sorted.
+      .groupBy(['state', 'backend', 'cell'])
       .execute()
     return [...Map.groupBy(rows, ({ backend, cell }) => JSON.stringify([backend, cell])).values()].flatMap((group) => {
       const [first] = group
       if (first === undefined) return []
       const { backend, cell } = first
-      const ready = group.filter(({ state, isSpare }) => state === 'ready' && Boolean(isSpare))
-      return [{ backend, cell, living: total(group), readySpares: total(ready) }]
+      const living = group.reduce((sum, { count }) => sum + count, 0)
+      return [{ backend, cell, living, readySpares: group.find(({ state }) => state === 'ready')?.spares ?? 0 }]
     })
   })
-
-const total = (rows: readonly { readonly count: number }[]): number => rows.reduce((sum, { count }) => sum + count, 0)
 
 const setState = (
   database: Database,
