@@ -26,7 +26,16 @@ export const watchPace = async (rollout: RunningRollout, { name, members }: Wave
   rollout.emit('rollout.timing', { wave: name })
   const before = medianOf(await timeAnswers(rollout, probe, sampleOf(rollout, differing)))
   const limitOf = (old: number): number => Math.max(old * slowFactor, old + rollout.settings.slowLeastMs)
-  return (brought) => compare(rollout, { probe, name, before, brought: sampleOf(rollout, brought), limitOf })
+  return (brought) => compareUnclaimed(rollout, { probe, name, before, brought: sampleOf(rollout, brought), limitOf })
+}
+
+/** A canary that a tenant got in the meantime is one no more: who is slow there may be that tenant, so those that are left are asked alone. */
+const compareUnclaimed = async (rollout: RunningRollout, compared: Compared): Promise<Stop | null> => {
+  const stop = await compare(rollout, compared)
+  if (stop === null || compared.name !== 'canaries') return stop
+  const spares = new Set(await rollout.deps.activity?.canaries({ signal: rollout.signal }))
+  const brought = compared.brought.filter((berthId) => spares.has(berthId))
+  return brought.length === compared.brought.length ? stop : compareUnclaimed(rollout, { ...compared, brought })
 }
 
 const sampleOf = ({ settings, suspended }: RunningRollout, berthIds: readonly BerthId[]): readonly BerthId[] =>
@@ -37,7 +46,7 @@ const sampleOf = ({ settings, suspended }: RunningRollout, berthIds: readonly Be
 
 interface Compared {
   readonly probe: Probe
-  readonly name: string
+  readonly name: Wave['name']
   /** Null when the wave had the image already, or the old one ran nothing. */
   readonly before: number | null
   readonly brought: readonly BerthId[]

@@ -165,3 +165,53 @@ test('where one update brings all it is undone for all; on a machine that neighb
   expect(countOf(own, v1)).toBe(200)
   expect(await machine.roll()).toMatchObject({ state: 'done' })
 })
+
+/** Whoever signs up gets a spare, whose runs it can slow down from then on. */
+const openClaimed = (claimed: readonly number[], isSlow: (index: number) => boolean) => {
+  const site = openPaced({
+    takes: (berthId, image) =>
+      isNew(image) && [0, 1, 2].some((index) => isSlow(index) && berthAt(index) === berthId) ? 9000 : 300,
+  })
+  const left = () => {
+    const isBegun = [...site.images.values()].some(isNew)
+    return [0, 1, 2].filter((index) => !isBegun || !claimed.includes(index)).map(berthAt)
+  }
+  Object.assign(site.deps.activity ?? {}, { canaries: async () => left() })
+  return site
+}
+
+test.each([[[0, 1]], [[0, 1, 2]]])(
+  'tenants who got the canaries %j meanwhile and slow their runs down stop nobody',
+  async (claimed) => {
+    const site = openClaimed(claimed, (index) => claimed.includes(index))
+
+    expect(await site.roll()).toMatchObject({ state: 'done', updated: 200 })
+  },
+)
+
+test('control: what the canaries that are left show counts, and so does all of them where nobody got one', async () => {
+  const [left, all] = [openClaimed([0, 1], () => true), openClaimed([], (index) => index < 2)]
+  const stopped = { state: 'halted', updated: 3, reason: expect.stringContaining('median of the canaries') }
+
+  expect(await left.roll()).toMatchObject(stopped)
+  expect(await all.roll()).toMatchObject(stopped)
+})
+
+test('a dry run sends no run and no self-test', async () => {
+  const asked: BerthId[] = []
+  const takes = (berthId: BerthId) => asked.push(berthId)
+  const site = openPaced({ takes })
+  const { selfTest } = site.fleet
+  Object.assign(site.fleet, {
+    selfTest: (...one: Parameters<typeof selfTest>) => {
+      asked.push(one[0])
+      return selfTest(...one)
+    },
+  })
+
+  expect(await site.roll({ dryRun: true })).toMatchObject({ state: 'planned' })
+  expect(asked).toEqual([])
+  // Control: a real one does.
+  await site.roll()
+  expect(asked).not.toEqual([])
+})
