@@ -79,6 +79,8 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
 
   const fleetWatch = createFleetWatch({ ...base, cells: backend.fleetCells })
   metrics.watchFleet(() => fleetWatch.known())
+  const rollouts = backend.rollouts?.(createStoreActivity(store)) ?? null
+  if (rollouts !== null) resources.use(rollouts)
   const streams = new AbortController()
   const app = createApp(
     {
@@ -91,7 +93,7 @@ export const compose = async (config: Config, options: ComposeOptions = {}): Pro
       events,
       metrics,
       fleetWatch,
-      rollouts: backend.rollouts?.(createStoreActivity(store)) ?? null,
+      rollouts,
       stopping: streams.signal,
       backend: dispatch,
       identity,

@@ -20,8 +20,8 @@ export interface LocalRolloutsDeps extends Pick<RolloutDeps, 'clock' | 'events'>
   readonly ids: Pick<Ids, 'runId' | 'secret'>
 }
 
-/** One after the other. What was begun is ended, also when whoever asked for it has gone. */
-export interface LocalRollouts {
+/** One after the other. What was begun is ended, also when whoever asked for it has gone; closing cuts it off, as a kill would. */
+export interface LocalRollouts extends AsyncDisposable {
   /**
    * Brings this machine to the runner that lies in its folder now. When that one does not start, or is not well, the one before goes on.
    * @throws {BerthError} conflict (the fence), config_invalid, unsupported
@@ -102,24 +102,33 @@ export const createLocalRollouts =
       start: (options) => alone((signal) => start({ ...options, signal }), options.signal),
       rollBack: (options) => alone(goBack, options.signal),
       fence: (version, options) => alone((signal) => fenceOff(version, signal), options.signal),
+      [Symbol.asyncDispose]: alone.close,
     }
   }
 
 /** Runs work one after the other. Whoever waits may leave, which ends nothing that was begun: its half would lie there for the next. */
 const createAlone = (tidy: () => Promise<void>) => {
   let last: Promise<unknown> = Promise.resolve()
-  return <T>(work: (signal: AbortSignal) => Promise<T>, asked: AbortSignal): Promise<T> => {
+  const closing = new AbortController()
+  const { signal } = closing
+  const alone = <T>(work: (signal: AbortSignal) => Promise<T>, asked: AbortSignal): Promise<T> => {
     const mine = last.then(async () => {
-      asked.throwIfAborted()
+      AbortSignal.any([asked, signal]).throwIfAborted()
       try {
-        return await work(new AbortController().signal)
+        return await work(signal)
       } finally {
-        await tidy()
+        if (!signal.aborted) await tidy()
       }
     })
     last = mine.catch(() => undefined)
     return orAborted(mine, asked)
   }
+  // A rollout that took the end of its server for the fault of the image would go back, and write that down.
+  const close = async (): Promise<void> => {
+    closing.abort(new BerthError('shutting_down', 'The server ends; start the rollout again'))
+    await last
+  }
+  return Object.assign(alone, { close })
 }
 
 const present = async (wanted: LocalWanted): Promise<Wanted> => {

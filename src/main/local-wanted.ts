@@ -78,7 +78,9 @@ const atStart = (before: Remembered | null, { image, version }: RunnerImage): Re
 const readRemembered = async (path: string): Promise<Remembered | null> => {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
-    throw error
+    throw new BerthError('config_invalid', `${path}: expected a file that this user may read (${error.code})`, {
+      cause: error,
+    })
   })
   if (text === null) return null
   try {
@@ -96,7 +98,16 @@ const readRemembered = async (path: string): Promise<Remembered | null> => {
 const declinedSchema = z.object({ declined: imageSchema.nullable().default(null) })
 
 const write = async (path: string, { wanted, declined }: Remembered): Promise<void> => {
-  await writeDurably(`${path}.new`, `${JSON.stringify({ ...wanted, declined })}\n`)
-  await rename(`${path}.new`, path)
-  await syncFolder(dirname(path))
+  try {
+    await writeDurably(`${path}.new`, `${JSON.stringify({ ...wanted, declined })}\n`)
+    await rename(`${path}.new`, path)
+    await syncFolder(dirname(path))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new BerthError(
+      'backend_unavailable',
+      `What is wanted on this machine could not be written to ${path} (${code}); make room, then ask again`,
+      { cause },
+    )
+  }
 }

@@ -24,7 +24,9 @@ const openServer = async (folder: string) => {
   const wanted = await openLocalWanted(path, backend.fleet.present())
   const { fleet, dispatch, ids } = backend
   const events = { emit: () => undefined }
-  const rollouts = createLocalRollouts({ fleet, dispatch, wanted, ids, clock, events })(createStoreActivity(store))
+  const rollouts = resources.use(
+    createLocalRollouts({ fleet, dispatch, wanted, ids, clock, events })(createStoreActivity(store)),
+  )
   const owned = resources.move()
   return { backend, wanted, rollouts, stop: () => owned.disposeAsync() }
 }
@@ -75,6 +77,7 @@ export const makeMachine = async (berths: number) => {
       server = await openServer(folder.path)
     },
     stored: () => readFile(path, 'utf8'),
+    stop: () => server.stop(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

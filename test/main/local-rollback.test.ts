@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../contract/content.ts'
@@ -132,4 +132,87 @@ test('a fence under constant load lets no run fail and none execute behind it', 
 
   expect(seen.filter(({ fence, version }) => version < fence)).toEqual([])
   expect(seen.some(({ version }) => version === 7)).toBe(true)
+})
+
+describe('a server that starts', () => {
+  test('with a release that a rollback left, and without the copy of the one before, refuses and says what to install', async () => {
+    await using machine = await makeMachine(0)
+    await machine.install(8)
+    await machine.start()
+    await machine.rollBack()
+    const { image } = machine.fleet.present()
+    await rm(join(machine.copies, image.slice(image.lastIndexOf(':') + 1)), { recursive: true })
+
+    await expect(machine.restart()).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('version 8, was left by a rollback'),
+    })
+    // The control: another release is no reason to refuse.
+    await machine.install(9)
+    await machine.restart()
+    expect(machine.fleet.present().version).toBe(9)
+  })
+
+  test('with a file that it cannot read, or that is cut off, refuses with its path', async () => {
+    await using machine = await makeMachine(0)
+    const whole = await machine.stored()
+    for (const found of ['', whole.slice(0, -20), '[]'])
+      await expect(machine.restart({ found })).rejects.toMatchObject({
+        code: 'config_invalid',
+        message: expect.stringContaining(machine.path),
+      })
+    await rm(machine.path)
+    await mkdir(machine.path)
+    await expect(machine.restart()).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('EISDIR'),
+    })
+    await rmdir(machine.path)
+    // The control: what was there before is good.
+    await machine.restart({ found: whole })
+  })
+})
+
+test('a server that ends in the middle of a rollout does not take that for the fault of the image', async () => {
+  await using machine = await makeMachine(1)
+  await machine.install(8)
+  const { change } = machine.wanted
+  const begun = Promise.withResolvers<void>()
+  Object.assign(machine.wanted, {
+    change: async (...asked: Parameters<typeof change>) => {
+      const wanted = await change(...asked)
+      begun.resolve()
+      return wanted
+    },
+  })
+  const rollout = codeOf(machine.start())
+  await begun.promise
+
+  await machine.stop()
+
+  expect(await rollout).toBe('shutting_down')
+  expect(JSON.parse(await machine.stored())).toMatchObject({ version: 7, candidate: { version: 8 }, declined: null })
+  await machine.restart()
+  expect([await machine.versionOf(0), (await machine.start()).state, await machine.versionOf(0)]).toEqual([
+    7,
+    'done',
+    8,
+  ])
+})
+
+test('what cannot be written down is refused with the reason, and nothing has changed', async () => {
+  await using machine = await makeMachine(1)
+  await machine.install(8)
+  // Stands for a full disk: the file beside it cannot be made.
+  await mkdir(`${machine.path}.new`)
+  const before = await machine.stored()
+
+  await expect(machine.start()).rejects.toMatchObject({
+    code: 'backend_unavailable',
+    message: expect.stringContaining('make room'),
+  })
+
+  expect([await machine.versionOf(0), await machine.stored()]).toEqual([7, before])
+  await rmdir(`${machine.path}.new`)
+  expect((await machine.start()).state).toBe('done')
 })

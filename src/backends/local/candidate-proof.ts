@@ -1,34 +1,63 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
 import type { BerthId } from '../../domain/ids.ts'
 import { defaultRunLimits } from '../../domain/limits.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
+import type { Ids } from '../../domain/ports/ids.ts'
+import { createBerthFolders } from './berth-folders.ts'
+import { createFolderFiles } from './folder-files.ts'
+import { type Layout, openLayout } from './layout.ts'
 import { createLocalDispatch } from './local-dispatch.ts'
 import type { KeptRunner } from './runner-images.ts'
 import type { Runner } from './runner-slot.ts'
 import { type SelfTestOptions, runSelfTest } from './self-test.ts'
 
-export interface ProofOptions extends SelfTestOptions {
+export interface ProofOptions extends Pick<SelfTestOptions, 'layout' | 'sandboxLevels'> {
+  readonly ids: Ids
   readonly clock: Clock
 }
 
 export interface Candidate {
   readonly candidate: Runner
+  readonly present: Runner
   readonly next: KeptRunner
-  readonly berthId: BerthId
   readonly signal: AbortSignal
 }
 
-/** In the berth, with real code of both languages, before any run of a tenant's goes there. @throws {BerthError} backend_unavailable */
-export const assertFit = async (options: ProofOptions, { candidate, next, berthId, signal }: Candidate) => {
-  const dispatch = createLocalDispatch({ ...options, runner: candidate, maxConcurrency: 1 })
-  const { passed, checks, runnerVersion } = await runSelfTest({ ...options, dispatch }, berthId, signal)
+/** Also clears away what a proof has left that was cut off. */
+export const emptyProof = ({ root }: Pick<Layout, 'root'>): Promise<void> =>
+  rm(join(root, 'proof'), { recursive: true, force: true })
+
+/**
+ * With real code of both languages, before any run of a tenant's goes there, and in a berth of its own: no runner that is not proven comes
+ * near tenants' files, and nothing of theirs near the proof. @throws {BerthError} backend_unavailable
+ */
+export const assertFit = async (options: ProofOptions, candidate: Candidate): Promise<void> => {
+  const { signal } = candidate
+  await emptyProof(options.layout)
+  try {
+    const layout = await openLayout(join(options.layout.root, 'proof'), [])
+    const berthId = options.ids.berthId()
+    await createBerthFolders(layout).create(berthId, { signal })
+    await assertFitIn(layout, { options, berthId, signal }, candidate)
+  } finally {
+    await emptyProof(options.layout)
+  }
+}
+
+const assertFitIn = async (layout: Layout, runs: Runs, { candidate, present, next, signal }: Candidate) => {
+  const { options, berthId } = runs
+  const dispatch = createLocalDispatch({ layout, runner: candidate, maxConcurrency: 1 })
+  const before = createLocalDispatch({ layout, runner: present, maxConcurrency: 1 })
+  const test = { ...options, layout, tenants: options.layout, files: createFolderFiles(layout), dispatch }
+  const { passed, checks, runnerVersion } = await runSelfTest(test, berthId, signal)
   const wrong = checks.filter((check) => !check.passed).map(({ name, detail }) => `${name} (${detail})`)
   if (!passed) throw unfit(`failed its self-test: ${wrong.join(', ')}`)
   if (runnerVersion !== next.version)
     throw unfit(`says that it has version ${runnerVersion}, and its folder says ${next.version}`)
-  const runs = { berthId, options, signal }
-  await assertQuick({ candidate: dispatch, present: options.dispatch }, runs)
+  await assertQuick({ candidate: dispatch, present: before }, runs)
 }
 
 /** As a rollout on AWS counts: twice as long is a loaded machine, and half a second more is what nobody waits for. */

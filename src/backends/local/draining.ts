@@ -45,6 +45,8 @@ export const createDraining = ({ clock, events, closing }: DrainingDeps) => {
       count += 1
       if (place.runs > 0) await withinBound(place.drained.promise)
       const cut = place.runs
+      // The runner itself would call them canceled, which nobody did.
+      if (cut > 0 && !closing.aborted) place.runner.giveUp(overdue())
       await end(place.runner)
       count -= 1
       const detail = { image: place.kept.image, cut }
@@ -52,6 +54,12 @@ export const createDraining = ({ clock, events, closing }: DrainingDeps) => {
     },
   }
 }
+
+const overdue = (): BerthError =>
+  new BerthError(
+    'runner_failed',
+    `The runner of this run was replaced ${DRAIN_MS / 60_000} minutes ago, and was ended with it`,
+  )
 
 const crowded = (): BerthError =>
   new BerthError(

@@ -10,6 +10,7 @@ import type { Events } from '../../domain/ports/events.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
 import { createBerthFolders } from './berth-folders.ts'
+import { emptyProof } from './candidate-proof.ts'
 import { createFolderFiles } from './folder-files.ts'
 import { sweepFolder } from './folder-walk.ts'
 import { type Layout, openLayout } from './layout.ts'
@@ -69,6 +70,9 @@ const ABANDONED_UPLOAD_MS = 10 * 60_000
 /** Rungs that keep tenants apart; below them code runs unsandboxed and every answer says so. */
 const SANDBOX_LEVELS = ['namespaces', 'bubblewrap']
 
+/** Beside those of tenants: Berth's own tests of a runner must not wait until tenants' runs leave a place, which may be never. */
+const OWN_RUNS = 2
+
 const packageRoot = join(import.meta.dirname, '../../..')
 
 const withDefaults = (options: LocalBackendOptions) => ({
@@ -101,10 +105,17 @@ const chooseRunner = async (images: RunnerImages, { before, events }: Settings):
   const installed = await images.keep()
   if (before === null || !before.insteadOf.includes(installed.image)) return installed
   const kept = await images.kept(before.image)
-  const detail = { installed: installed.image, before: before.image, starts: (kept ?? installed).image }
+  if (kept === null) throw noneProven(installed, before)
+  const detail = { installed: installed.image, before: before.image, starts: kept.image }
   events.emit({ code: 'runner.installed_is_unproven', level: 'warn', detail })
-  return kept ?? installed
+  return kept
 }
+
+const noneProven = ({ version }: KeptRunner, { image }: RunBefore): BerthError =>
+  new BerthError(
+    'config_invalid',
+    `The runner that is installed, version ${version}, was left by a rollback or never proven, and the copy of the one before it, ${image}, is gone or damaged. Install that release, or another`,
+  )
 
 /** Also clears away what a server before has left, but for what may still be asked for. */
 const firstRunner = async (images: RunnerImages, layout: Layout, settings: Settings): Promise<KeptRunner> => {
@@ -138,7 +149,7 @@ const startRunner = async (settings: Settings, { layout, kept, signal }: Startin
     nodeSpares,
     recycleRuns,
     recycleSeconds,
-    maxConcurrency,
+    maxConcurrency: maxConcurrency + OWN_RUNS,
     node,
     allowUnsafe: unsafe,
     scratchDir,
@@ -170,6 +181,7 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   await assertPython(settings.python)
   const visible = await visibleFolders(settings)
   const layout = await openLayout(settings.dataDir, visible)
+  await emptyProof(layout)
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
   const images = createRunnerImages(settings.runnerDir, layout.runners)
   const first = await firstRunner(images, layout, settings)

@@ -1,5 +1,4 @@
 import { BerthError } from '../../domain/errors.ts'
-import type { BerthId } from '../../domain/ids.ts'
 import type { Berths } from '../../domain/ports/berths.ts'
 import type { Clock } from '../../domain/ports/clock.ts'
 import type { Events } from '../../domain/ports/events.ts'
@@ -26,7 +25,7 @@ export interface LocalFleet extends Fleet {
   present(): RunnerImage
   /** What lies in the runner's folder now, and an update can bring. @throws {BerthError} config_invalid */
   onDisk(): Promise<RunnerImage>
-  /** Tested in one berth; where there is none yet, whether it starts is all that counts. */
+  /** Also where there is no berth yet. */
   updateAll(image: string, options: { signal: AbortSignal }): Promise<void>
   /** An update could bring it, whatever lies in the runner's folder. */
   keeps(image: string): Promise<boolean>
@@ -43,13 +42,13 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
   let brought: string | null = null
   const underWay = new Map<string, Promise<void>>()
 
-  const bring = async (image: string, berthId: BerthId | null): Promise<void> => {
+  const bring = async (image: string): Promise<void> => {
     try {
       await assertSandboxed(runner, sandboxLevels)
       const next = await images.find(image)
       await runner.replace(next, async (candidate, signal) => {
         await assertSandboxed(candidate, sandboxLevels)
-        if (berthId !== null) await assertFit(options, { candidate, next, berthId, signal })
+        await assertFit(options, { candidate, present: runner, next, signal })
       })
       brought = image
     } catch (error) {
@@ -60,8 +59,8 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
     }
   }
   /** Others may wait for the same, so nobody's signal ends it. */
-  const brings = (image: string, berthId: BerthId | null, signal: AbortSignal): Promise<void> => {
-    const work = underWay.get(image) ?? bring(image, berthId)
+  const brings = (image: string, signal: AbortSignal): Promise<void> => {
+    const work = underWay.get(image) ?? bring(image)
     underWay.set(image, work)
     return orAborted(work, signal)
   }
@@ -76,7 +75,7 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
     async update(berthId, image, { signal }) {
       if ((await berths.find(berthId, { signal })) === null)
         throw new BerthError('not_found', `There is no berth ${berthId}`)
-      if (image !== runner.kept.image) return brings(image, berthId, signal)
+      if (image !== runner.kept.image) return brings(image, signal)
       if (image !== brought) await runner.recycle(signal)
     },
 
@@ -84,7 +83,7 @@ export const createLocalFleet = (options: LocalFleetOptions): LocalFleet => {
     present: () => imageOf(runner.kept),
     onDisk: async () => imageOf(await images.keep()),
     updateAll: async (image, { signal }) => {
-      if (image !== runner.kept.image) await brings(image, await anyOf(berths, signal), signal)
+      if (image !== runner.kept.image) await brings(image, signal)
     },
     keeps: async (image) => (await images.kept(image)) !== null,
     keepOnly: async (names) => {
@@ -105,9 +104,4 @@ const assertSandboxed = async (runner: Runner, sandboxLevels: readonly string[])
     'unsupported',
     `At level ${level} there is no sandbox, and a runner ends every process of its user that began after it: two cannot work side by side. Restart the server: it starts with what is installed`,
   )
-}
-
-const anyOf = async (berths: Berths, signal: AbortSignal): Promise<BerthId | null> => {
-  for await (const { berthId, partial } of berths.list({ signal })) if (!partial) return berthId
-  return null
 }

@@ -71,11 +71,28 @@ const followStderr = (child: Process, onLog: (line: string) => void): readonly s
   return tail
 }
 
+/** What it wrote last is read within it. */
+const LAST_WORDS_MS = 5_000
+
+/** A process that it has forked may hold its pipes for ever. */
+const cutPipes = (child: Process): void => {
+  const cut = (): void => {
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  setTimeout(cut, LAST_WORDS_MS).unref()
+}
+
 const waitForExit = async (child: Process, stderrTail: readonly string[]): Promise<RunnerExit> => {
   if (child.pid === undefined) {
     const [error] = (await once(child, 'error')) as [Error]
     return { code: null, signal: null, stderrTail: [error.message] }
   }
+  const { pid } = child
+  child.once('exit', () => {
+    killGroup(pid)
+    cutPipes(child)
+  })
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   return { code, signal, stderrTail }
 }

@@ -60,6 +60,7 @@ export class RunnerProcess implements AsyncDisposable {
   #live: Live | null = null
   #starting: Promise<Live>
   #recycling: PromiseWithResolvers<void> | null = null
+  #closed: Promise<void> | null = null
   #failures = 0
 
   private constructor(options: RunnerProcessOptions) {
@@ -114,12 +115,24 @@ export class RunnerProcess implements AsyncDisposable {
     await orAborted(this.#recycling.promise, signal)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closing.signal.aborted) return
+  /** All runs that it has end with the error; what it says of them afterwards counts no more. */
+  giveUp(error: BerthError): void {
+    this.#runs.fail(error, () => true)
+  }
+
+  /** Everybody who asks waits until it is gone. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(new BerthError('shutting_down', 'The local backend is closed'))
     clearInterval(this.#watch)
     const live = this.#live ?? (await this.#starting.catch(() => null))
     await live?.child.stop(STOP_GRACE_MS)
+    // Those that waited for a process that did not come.
+    this.#runs.fail(new BerthError('runner_failed', 'The runner was ended before the run began'), () => true)
   }
 
   async #whenLive(signal: AbortSignal): Promise<Live> {

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/ports/clock.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import { createDraining, type Place } from './draining.ts'
 import type { KeptRunner } from './runner-images.ts'
+import { orAborted } from './or-aborted.ts'
 import type { RunnerProcess } from './runner-process.ts'
 
 export type Runner = Pick<RunnerProcess, 'run' | 'hello' | 'recycle'>
@@ -25,6 +26,9 @@ export interface RunnerSlot extends Runner, AsyncDisposable {
   replace(next: KeptRunner, prove: (candidate: Runner, signal: AbortSignal) => Promise<void>): Promise<void>
 }
 
+/** Its longest part is a dozen small runs side by side, on a machine that is loaded. */
+const PROOF_MS = 180_000
+
 const placeOf = (kept: KeptRunner, runner: RunnerProcess): Place => ({
   kept,
   runner,
@@ -40,6 +44,28 @@ const runIn = async (place: Place, ...asked: Parameters<Runner['run']>): ReturnT
   } finally {
     place.runs -= 1
     if (place.runs === 0 && place.isRetired) place.drained.resolve()
+  }
+}
+
+interface Waiting {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** A runner that takes a run and never ends it, or starts again for ever, must not keep all others waiting. */
+const withinProofTime = async (
+  { clock, signal }: Waiting,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const late = new AbortController()
+  const done = new AbortController()
+  const giveUp = () => late.abort(unproven())
+  clock.sleep(PROOF_MS, done.signal).then(giveUp, () => undefined)
+  const within = AbortSignal.any([signal, late.signal])
+  try {
+    await orAborted(work(within), within)
+  } finally {
+    done.abort()
   }
 }
 
@@ -65,7 +91,7 @@ export const openRunnerSlot = async (
     const candidate = await start(next, signal)
     living.set(candidate, next.image)
     try {
-      await prove(candidate, signal)
+      await withinProofTime({ clock, signal }, (within) => prove(candidate, within))
       signal.throwIfAborted()
     } catch (error) {
       await end(candidate)
@@ -107,3 +133,9 @@ export const openRunnerSlot = async (
     },
   }
 }
+
+const unproven = (): BerthError =>
+  new BerthError(
+    'backend_unavailable',
+    `The new runner did not end its proof within ${PROOF_MS / 1000} s. The one before goes on`,
+  )

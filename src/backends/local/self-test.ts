@@ -15,6 +15,8 @@ import { selfTestCode } from './self-test-code.ts'
 
 export interface SelfTestOptions {
   readonly layout: Layout
+  /** Where tenants' berths are, when the berth lies elsewhere. @default `layout` */
+  readonly tenants?: Layout
   readonly dispatch: Dispatch
   readonly files: TenantFiles
   readonly ids: Ids
@@ -58,10 +60,13 @@ const listen = async (): Promise<{ port: number; connections: () => number } & A
 }
 
 /** The folder of all berths, a file of this berth that no run may see, and another berth where there is one. */
-const forbiddenPaths = async (layout: Layout, berthId: BerthId): Promise<Record<string, string>> => {
-  const other = (await readdir(layout.berths)).find((name) => name !== berthId)
-  const paths = { folder_of_berths: layout.berths, own_marker: layout.marker(berthId) }
-  return other === undefined ? paths : { ...paths, other_berth: `${layout.berths}/${other}/files` }
+const forbiddenPaths = async (
+  { layout, tenants: { berths } = layout }: SelfTestOptions,
+  berthId: BerthId,
+): Promise<Record<string, string>> => {
+  const other = (await readdir(berths)).find((name) => name !== berthId)
+  const paths = { folder_of_berths: berths, own_marker: layout.marker(berthId) }
+  return other === undefined ? paths : { ...paths, other_berth: `${berths}/${other}/files` }
 }
 
 const refused = (name: string, outcome: string): Check => ({
@@ -100,7 +105,7 @@ export const runSelfTest = async (
   berthId: BerthId,
   signal: AbortSignal,
 ): Promise<SelfTestReport> => {
-  const { dispatch, files, ids, layout } = options
+  const { dispatch, files, ids } = options
   const token = randomBytes(16).toString('hex')
   const name = `berth-self-test-${token}.txt`
   const place = { berthId, area: 'files' as const }
@@ -114,7 +119,7 @@ export const runSelfTest = async (
     { maxBytes: token.length, signal },
   )
   try {
-    const variables = { file: name, forbidden: await forbiddenPaths(layout, berthId), port: listener.port }
+    const variables = { file: name, forbidden: await forbiddenPaths(options, berthId), port: listener.port }
     const request = {
       runId: ids.runId(),
       language: 'python' as const,

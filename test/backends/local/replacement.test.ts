@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -202,21 +202,21 @@ describe('a bad release', () => {
 })
 
 /** A clock on which a time that no test waits for is over when the test says so. */
-const makeClock = () => {
+const makeClock = ({ longMs }: { longMs: number }) => {
   const system = createSystemClock()
   const over = Promise.withResolvers<void>()
-  const sleep = (ms: number, signal: AbortSignal) => (ms > 600_000 ? over.promise : system.sleep(ms, signal))
+  const sleep = (ms: number, signal: AbortSignal) => (ms >= longMs ? over.promise : system.sleep(ms, signal))
   return { clock: { ...system, sleep }, endLongSleeps: over.resolve }
 }
 
 describe('runs that do not end', () => {
   test('keep the runner before for a time that is bounded, and so many of those at once; then they and it are gone', async () => {
-    const { clock, endLongSleeps } = makeClock()
+    const { clock, endLongSleeps } = makeClock({ longMs: 600_000 })
     await using machine = await makeMachine({ clock, spares: 1, nodeSpares: 0 })
     const images = [await machine.onDisk()]
     await machine.installVersion(8)
     images.push(await machine.onDisk())
-    const long: Promise<string>[] = []
+    const long: Promise<unknown>[] = []
     const holdAndLeave = async (image = ''): Promise<void> => {
       const begun = Promise.withResolvers<void>()
       const code = 'import time\nprint("begun", flush=True)\ntime.sleep(800)'
@@ -225,7 +225,7 @@ describe('runs that do not end', () => {
       long.push(
         reply.then(
           ({ outcome }) => outcome.status,
-          () => 'lost',
+          (error: { code?: unknown }) => error.code,
         ),
       )
       await begun.promise
@@ -241,11 +241,97 @@ describe('runs that do not end', () => {
     expect(pidsOf(machine.events).map(isAlive)).toEqual([true, true, true, true, true])
     endLongSleeps()
 
-    expect(await Promise.all(long)).not.toContain('succeeded')
+    for (const ended of await Promise.all(long)) expect(ended).toBe('runner_failed')
     await expect.poll(() => pidsOf(machine.events).map(isAlive)).toEqual([false, false, false, false, true])
     await machine.update(images[1] ?? '')
     expect((await machine.run('1')).runner.version).toBe(8)
   })
+})
+
+describe('a new runner that is not proven', () => {
+  test('because it leaves and starts again for ever is given up when its time is over', async () => {
+    const { clock, endLongSleeps } = makeClock({ longMs: 100_000 })
+    await using machine = await makeMachine({ clock, spares: 1, nodeSpares: 0 })
+    await machine.installVersion(8)
+    await replaceIn(
+      machine.runnerDir,
+      '        run_id = request.get(',
+      '        os._exit(0)\n        run_id = request.get(',
+    )
+    const update = codeOf(machine.update(await machine.onDisk()))
+    await expect.poll(() => pidsOf(machine.events).length, { timeout: 30_000 }).toBeGreaterThan(3)
+
+    endLongSleeps()
+
+    expect(await update).toBe('backend_unavailable')
+    expect((await machine.run('1')).runner.version).toBe(7)
+    expect(pidsOf(machine.events).map(isAlive).filter(Boolean)).toHaveLength(1)
+  })
+
+  test('waits for no process that it has left behind', async () => {
+    await using machine = await makeMachine({ spares: 1, nodeSpares: 0 })
+    await machine.installVersion(8)
+    const pidFile = join(machine.dataDir, 'left-behind')
+    await writeFile(
+      join(machine.runnerDir, 'berth_runner/local.py'),
+      `import os, time\nif os.fork() == 0:\n    os.setsid()\n    open(${JSON.stringify(pidFile)}, "w").write(str(os.getpid()))\n    time.sleep(600)\nraise SystemExit("broken")\n`,
+    )
+
+    expect(await codeOf(machine.update(await machine.onDisk()))).toBe('backend_unavailable')
+
+    const pid = Number(await readFile(pidFile, 'utf8'))
+    // The control: it outlives the runner, with the runner's pipes.
+    expect(isAlive(pid)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+  })
+
+  test('comes near no berth of a tenant, and neither do tenants that hold every place keep it waiting', async () => {
+    await using machine = await makeMachine({ maxConcurrency: 2, spares: 1, nodeSpares: 0 })
+    const stopping = new AbortController()
+    const held = [1, 2].map(() => {
+      const begun = Promise.withResolvers<void>()
+      const code = 'import time\nprint("begun", flush=True)\ntime.sleep(600)'
+      const reply = oneRun(machine, machine.berthId, {
+        code,
+        limits: { timeoutMs: 700_000 },
+        signal: stopping.signal,
+        onOutput: () => begun.resolve(),
+      })
+      return { reply, begun: begun.promise }
+    })
+    await Promise.all(held.map(({ begun }) => begun))
+    const folder = join(machine.dataDir, 'berths', machine.berthId)
+    const before = await stat(join(folder, 'files'))
+    await machine.installVersion(8)
+
+    await machine.update(await machine.onDisk())
+
+    expect(machine.fleet.present().version).toBe(8)
+    expect((await stat(join(folder, 'files'))).mtimeMs).toBe(before.mtimeMs)
+    expect(await readdir(machine.dataDir)).not.toContain('proof')
+    // The control: a self-test in the berth would have shown.
+    await machine.fleet.selfTest(machine.berthId, { signal: quiet() })
+    expect((await stat(join(folder, 'files'))).mtimeMs).toBeGreaterThan(before.mtimeMs)
+    stopping.abort()
+    for (const { reply } of held) expect((await reply).outcome.status).toBe('canceled')
+  })
+})
+
+test('closing waits for a runner that was replaced and still has a run', async () => {
+  const machine = await makeMachine({ spares: 1, nodeSpares: 0 })
+  const begun = Promise.withResolvers<void>()
+  const code = 'import time\nprint("begun", flush=True)\ntime.sleep(600)'
+  const run = oneRun(machine, machine.berthId, { code, onOutput: () => begun.resolve() }).catch(() => null)
+  await begun.promise
+  await machine.installVersion(8)
+  await machine.update(await machine.onDisk())
+  // The control: both live.
+  expect(pidsOf(machine.events).map(isAlive)).toEqual([true, true])
+
+  await machine[Symbol.asyncDispose]()
+
+  expect(pidsOf(machine.events).map(isAlive)).toEqual([false, false])
+  await run
 })
 
 test('a runner without a sandbox is not replaced, and the error says why and what to do', async () => {
