@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bareEnvironment } from '../support/bare-environment.ts'
 import { freePort } from '../../scripts/free-port.ts'
@@ -11,6 +13,8 @@ const root = resolve(import.meta.dirname, '../..')
 
 export interface ServerUnderTest extends AsyncDisposable {
   readonly url: string
+  /** Of its process in this life. */
+  readonly pid: number
   readonly operatorKey: string
   readonly hookSecret: string
   /** Resolves when the server takes requests. */
@@ -24,18 +28,28 @@ export interface ServerUnderTest extends AsyncDisposable {
 const base32Key = (): string =>
   `berth_${Array.from(randomBytes(32), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('')}`
 
+interface Program {
+  /** What Node starts. @default `berth serve` */
+  readonly program?: readonly string[]
+  /** Told every line of its log, at once. */
+  readonly onLine?: (line: string) => void
+}
+
 /** A real `berth serve` in its own process, on one port over all its lives. */
-export const createServerUnderTest = async (env: Readonly<Record<string, string>>): Promise<ServerUnderTest> => {
+export const createServerUnderTest = async (
+  env: Readonly<Record<string, string>>,
+  { program = ['src/cli/berth.ts', 'serve'], onLine = () => undefined }: Program = {},
+): Promise<ServerUnderTest> => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const operatorKey = base32Key()
   const hookSecret = `whsec_${randomBytes(32).toString('base64')}`
-  let child: ChildProcess | null = null
+  let child: ChildProcessByStdio<null, Readable, Readable> | null = null
   let log = ''
 
   const start = async (): Promise<void> => {
     log = ''
-    child = spawn(process.execPath, ['src/cli/berth.ts', 'serve'], {
+    child = spawn(process.execPath, program, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -48,14 +62,15 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
       },
     })
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
+      stream.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-20_000)
       })
     }
+    createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', onLine)
     await isReady(child)
   }
 
-  const isReady = async (started: ChildProcess): Promise<void> => {
+  const isReady = async (started: ChildProcessByStdio<null, Readable, Readable>): Promise<void> => {
     for (let tries = 0; tries < 2400; tries += 1) {
       if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}:\n${log}`)
       const answer = await fetch(`${url}/ready`).catch(() => null)
@@ -73,5 +88,16 @@ export const createServerUnderTest = async (env: Readonly<Record<string, string>
   }
   const kill = () => send('SIGKILL')
 
-  return { url, operatorKey, hookSecret, start, end: () => send('SIGTERM'), kill, [Symbol.asyncDispose]: kill }
+  return {
+    url,
+    operatorKey,
+    hookSecret,
+    get pid() {
+      return child?.pid ?? 0
+    },
+    start,
+    end: () => send('SIGTERM'),
+    kill,
+    [Symbol.asyncDispose]: kill,
+  }
 }
