@@ -19,6 +19,7 @@ import { createLocalFleet, type LocalFleet } from './local-fleet.ts'
 import { createRunnerImages, type KeptRunner, type RunnerImages } from './runner-images.ts'
 import { RunnerProcess } from './runner-process.ts'
 import { openRunnerSlot } from './runner-slot.ts'
+import { sweepSelfTests } from './self-test.ts'
 
 export interface LocalBackendOptions {
   /** Folder for everything; tenants' files lie below it. */
@@ -181,7 +182,9 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
   await assertPython(settings.python)
   const visible = await visibleFolders(settings)
   const layout = await openLayout(settings.dataDir, visible)
+  const files = createFolderFiles(layout)
   await emptyProof(layout)
+  await sweepSelfTests({ layout, files })
   await sweepFolder(layout.incoming, ABANDONED_UPLOAD_MS, settings.clock.now())
   const images = createRunnerImages(settings.runnerDir, layout.runners)
   const first = await firstRunner(images, layout, settings)
@@ -191,7 +194,6 @@ export const createLocalBackend = async (options: LocalBackendOptions): Promise<
     clock: settings.clock,
   })
   const berths = createBerthFolders(layout)
-  const files = createFolderFiles(layout)
   const dispatch = createLocalDispatch({ layout, runner, maxConcurrency: settings.maxConcurrency })
   const fleet = createLocalFleet({
     layout,

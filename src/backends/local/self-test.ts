@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { z } from 'zod'
-import type { BerthId } from '../../domain/ids.ts'
+import { type BerthId, berthIdSchema } from '../../domain/ids.ts'
 import { defaultRunLimits } from '../../domain/limits.ts'
 import type { Dispatch } from '../../domain/ports/dispatch.ts'
 import type { SelfTestReport } from '../../domain/ports/fleet.ts'
@@ -69,6 +69,25 @@ const forbiddenPaths = async (
   return other === undefined ? paths : { ...paths, other_berth: `${berths}/${other}/files` }
 }
 
+const nameOf = (token: string): string => `berth-self-test-${token}.txt`
+const NOTE = 'self-test'
+
+/** Says that the berth holds a file of ours, for the server after one that was killed meanwhile. */
+const noteOf = (layout: Layout, berthId: BerthId, token: string): string =>
+  `${layout.incoming}/${NOTE}.${berthId}.${token}`
+
+/** Removes from tenants' files what tests have left there that were cut off by a kill. */
+export const sweepSelfTests = async ({ layout, files }: Pick<SelfTestOptions, 'layout' | 'files'>): Promise<void> => {
+  for (const name of await readdir(layout.incoming)) {
+    const [kind, id, token = ''] = name.split('.')
+    const berthId = berthIdSchema.safeParse(id)
+    if (kind !== NOTE || !berthId.success) continue
+    const place = { berthId: berthId.data, area: 'files' as const }
+    await files.delete(place, nameOf(token), { signal: new AbortController().signal })
+    await rm(`${layout.incoming}/${name}`)
+  }
+}
+
 const refused = (name: string, outcome: string): Check => ({
   name,
   passed: outcome !== 'possible',
@@ -105,20 +124,22 @@ export const runSelfTest = async (
   berthId: BerthId,
   signal: AbortSignal,
 ): Promise<SelfTestReport> => {
-  const { dispatch, files, ids } = options
+  const { dispatch, files, ids, layout } = options
   const token = randomBytes(16).toString('hex')
-  const name = `berth-self-test-${token}.txt`
+  const name = nameOf(token)
+  const note = noteOf(layout, berthId, token)
   const place = { berthId, area: 'files' as const }
   await using listener = await listen()
-  await files.put(
-    place,
-    name,
-    (async function* () {
-      yield Buffer.from(token)
-    })(),
-    { maxBytes: token.length, signal },
-  )
+  await writeFile(note, '')
   try {
+    await files.put(
+      place,
+      name,
+      (async function* () {
+        yield Buffer.from(token)
+      })(),
+      { maxBytes: token.length, signal },
+    )
     const variables = { file: name, forbidden: await forbiddenPaths(options, berthId), port: listener.port }
     const request = {
       runId: ids.runId(),
@@ -137,5 +158,6 @@ export const runSelfTest = async (
     return verdictOf(reply, checks, sandboxed)
   } finally {
     await files.delete(place, name, { signal: new AbortController().signal })
+    await rm(note, { force: true })
   }
 }
