@@ -67,7 +67,9 @@ const compare = async (
     return now <= limitOf(old) ? null : { kind: 'unhealthy', reason: reasonOf(name, figures) }
   }
   if (before !== null && judge(before, await time(brought)) === null) return null
-  const [now, beside] = await Promise.all([time(brought), time(sampleOf(rollout, stillOnOld(rollout)))])
+  const others = sampleOf(rollout, stillOnOld(rollout))
+  // A single tenant must not be able to pass a slow image off as load, unless nothing else is known.
+  const [now, beside] = await Promise.all([time(brought), time(before !== null && others.length === 1 ? [] : others)])
   const known = [before, beside].filter((ms) => ms !== null)
   return judge(known.length === 0 ? null : Math.max(...known), now)
 }

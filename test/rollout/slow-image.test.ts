@@ -215,3 +215,13 @@ test('a dry run sends no run and no self-test', async () => {
   await site.roll()
   expect(asked).not.toEqual([])
 })
+
+test('the one tenant who is left on the old image can not pass a slow image off as load', async () => {
+  const settings = { ...defaultRolloutSettings, ringLeast: 199 }
+  const site = openPaced({
+    canaries: 0,
+    takes: (berthId, image) => (!isNew(image) && berthId === berthAt(199) ? 30_000 : slowImage(berthId, image)),
+  })
+
+  expect(await site.roll({ settings })).toMatchObject({ state: 'halted', updated: 199 })
+})
