@@ -10,6 +10,7 @@ import type { SelfTestReport } from '../../domain/ports/fleet.ts'
 import type { Ids } from '../../domain/ports/ids.ts'
 import type { TenantFiles } from '../../domain/ports/tenant-files.ts'
 import type { RunnerReply } from '../../domain/runner-protocol.ts'
+import { explainDisk } from './file-upload.ts'
 import type { Layout } from './layout.ts'
 import { selfTestCode } from './self-test-code.ts'
 
@@ -130,7 +131,9 @@ export const runSelfTest = async (
   const note = noteOf(layout, berthId, token)
   const place = { berthId, area: 'files' as const }
   await using listener = await listen()
-  await writeFile(note, '')
+  await writeFile(note, '').catch((error: unknown) => {
+    throw explainDisk(error)
+  })
   try {
     await files.put(
       place,
