@@ -60,6 +60,7 @@ const assertUsage = (flags: CommandContext['flags']): string => {
     if (flags[other] === true)
       throw usageError(`--${other} has no meaning with --from`, `Leave --${other} away, or --from.`)
   assertMeant(flags['emulator'] === true, process.env[EMULATOR] ?? '')
+  if (flags['emulator'] === true && flags['deleteGone'] === true) assertDemo(project)
   return project
 }
 
@@ -75,6 +76,15 @@ const assertMeant = (emulator: boolean, host: string): void => {
       `--emulator: expected ${EMULATOR} to name the emulator, got nothing`,
       `Set ${EMULATOR}=127.0.0.1:9099, or leave --emulator away.`,
     )
+}
+
+/** Firebase takes the ids of such projects for emulators alone, so nobody's users are real. */
+const assertDemo = (project: string): void => {
+  if (project.startsWith('demo-')) return
+  throw usageError(
+    `--project: expected one whose id starts with "demo-" for --emulator --delete-gone, got ${JSON.stringify(project)}`,
+    'An emulator does not know the users of a real project, and all their tenants would go. Leave --delete-gone away.',
+  )
 }
 
 const answer = ({ report, stopped }: Reconciled, terminal: CommandContext['terminal']): number => {

@@ -25,8 +25,7 @@ const envOf = (more: Readonly<Record<string, string>> = {}) => ({
 const run = (project: Pick<Project, 'id'>, args: readonly string[], env = envOf()) =>
   berth(lineOf(project, args), { env })
 
-const withLeaver = async (): Promise<Project> => {
-  const project = site.project([person('kept')])
+const withLeaver = async (project = site.project([person('kept')])): Promise<Project> => {
   await project.signUp('kept')
   await project.signUp('leaver')
   return project
@@ -70,6 +69,16 @@ test('an emulator that is meant must be named', async () => {
   const { code, stderr } = await run({ id: 'p' }, ['--emulator'], envOf({ FIREBASE_AUTH_EMULATOR_HOST: '' }))
 
   expect([code, stderr]).toEqual([2, expect.stringContaining('--emulator: expected FIREBASE_AUTH_EMULATOR_HOST')])
+})
+
+test('the tenants of a real project are not compared with an emulator to delete them', async () => {
+  const project = await withLeaver(site.project([person('kept')], 'example-app'))
+
+  const { code, stderr } = await run(project, ['--apply', '--emulator', '--delete-gone'])
+
+  expect([code, stderr]).toEqual([2, expect.stringContaining('--project: expected one whose id starts with "demo-"')])
+  expect(project.calls()).toEqual([])
+  expect(await project.uids()).toEqual(['kept', 'leaver'])
 })
 
 test('without credentials nobody is deleted, and it says what to look at', async () => {

@@ -72,8 +72,7 @@ export const startReconcileSite = async (
     server,
     google,
     /** One Firebase project with these accounts, and what can be done with it. */
-    project: (accounts: readonly Account[] | null) => {
-      const project = `demo-${randomUUID()}`
+    project: (accounts: readonly Account[] | null, project = `demo-${randomUUID()}`) => {
       const { tenants } = berthOf()
       if (accounts !== null) google.projects.set(project, new Map([['', accounts]]))
       const known = async (): Promise<readonly WireTenant[]> =>
