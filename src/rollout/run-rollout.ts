@@ -36,7 +36,11 @@ export const runRollout = async (deps: RolloutDeps, options: ForwardOptions): Pr
     rollout.move('only_planned')
     return rollout.report()
   }
-  const stop = (await rollout.reasonToStop()) ?? (await passWaves(rollout, waves)) ?? (await sweep(rollout))
+  const stop =
+    (await rollout.reasonToStop()) ??
+    nowhereToTry(rollout, waves) ??
+    (await passWaves(rollout, waves)) ??
+    (await sweep(rollout))
   if (stop !== null) rollout.stop(stop)
   await recordFailures(rollout)
   if (stop === null) return rollout.report()
@@ -77,6 +81,16 @@ const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly W
   for (const { name, members } of waves) rollout.waves.push({ name, berths: members.length })
   rollout.emit('rollout.waves', Object.fromEntries(waves.map(({ name, members }) => [name, members.length])))
   return waves
+}
+
+/** Otherwise new berths would get an image that nobody has examined. */
+const nowhereToTry = ({ members, scope, target }: RunningRollout, waves: readonly Wave[]): Stop | null => {
+  const isTried = waves.some((wave) => wave.members.length > 0) || members.some(({ image }) => image === target.image)
+  if (scope.kind !== 'all' || members.length === 0 || isTried) return null
+  return {
+    kind: 'held',
+    reason: `all ${members.length} berths are pinned, so the image can be tried in none; unpin one`,
+  }
 }
 
 const passWaves = async (rollout: RunningRollout, waves: readonly Wave[]): Promise<Stop | null> => {
