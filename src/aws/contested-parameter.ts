@@ -1,5 +1,6 @@
 import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
 import { z } from 'zod'
+import { BerthError } from '../domain/errors.ts'
 import { isNotFound } from './aws-errors.ts'
 
 /** A JSON object, and the version of the parameter that it was read from. */
@@ -14,9 +15,9 @@ interface Attempt extends Held {
 }
 
 export interface ContestedParameter {
-  /** What took effect last. Null when there is no such parameter. @throws the SDK's errors, SyntaxError */
+  /** What took effect last. Null when there is no such parameter. @throws {BerthError} backend_unavailable; the SDK's errors, SyntaxError */
   read(): Promise<Held | null>
-  /** True when it took effect: nothing else did since what it is made from was read. @throws the SDK's errors */
+  /** True when it took effect: nothing else did since what it is made from was read. @throws as `read` */
   replace(before: Held, value: object, options: { signal: AbortSignal }): Promise<boolean>
   /** In any case, and without a look at what is there. @throws the SDK's errors */
   put(value: object, options: { signal: AbortSignal }): Promise<void>
@@ -48,7 +49,7 @@ export const createContestedParameter = (ssm: SSMClient, name: string): Conteste
     while (!isSure(sure)) {
       later.unshift(sure)
       const before = await fetchAt(sure.version - 1)
-      if (before === null) break
+      if (before === null) throw notReadable(name, sure.version - 1)
       sure = before
     }
     const { version, value } = later.reduce(
@@ -82,6 +83,10 @@ export const createContestedParameter = (ssm: SSMClient, name: string): Conteste
     put: async (value, { signal }) => void (await send(value, signal)),
   }
 }
+
+/** To take it for one that took no effect could lose a change. */
+const notReadable = (name: string, version: number): BerthError =>
+  new BerthError('backend_unavailable', `Version ${version} of parameter ${name} cannot be read yet; try again`)
 
 /** Nobody bases a write on one that took no effect, and between neighbours nothing can have taken effect. */
 const isSure = ({ version, basedOn }: Attempt): boolean => basedOn === null || basedOn >= version - 1

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BerthError } from '../domain/errors.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import { type Wanted, wantedImageSchema } from '../domain/wanted-image.ts'
 import { awsError } from './aws-errors.ts'
@@ -88,6 +88,7 @@ const refused = async <T>(
     return await work
   } catch (error) {
     signal?.throwIfAborted()
+    if (isBerthError(error)) throw error
     if (error instanceof SyntaxError) throw invalid(cell, 'expected JSON {"image","version","fence"} or {}', error)
     throw awsError(error, { cell: cell.name, operation })
   }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { CellClients } from '../../src/aws/cell.ts'
 import { createCellClients } from '../../src/aws/clients.ts'
 import { createContestedParameter, type Held } from '../../src/aws/contested-parameter.ts'
-import { quiet } from '../contract/content.ts'
+import { codeOf, quiet } from '../contract/content.ts'
 import { type AwsLocal, startAwsLocal } from '../support/aws-local.ts'
 import { setVariables } from '../support/set-variables.ts'
 
@@ -76,6 +76,18 @@ test('an end that was cut off before its answer came is told by those who look a
 
   expect(again).toBe(false)
   expect(await held()).toEqual({ version: before.version + 1, value: { step: 1 } })
+})
+
+test('a version that cannot be read yet is not taken for one that took no effect', async () => {
+  const before = await held()
+  await open().replace(before, { step: 1 }, { signal })
+  const error = { status: 400, code: 'ParameterVersionNotFound', message: 'not yet' }
+  aws.control.fault({ kind: 'error', action: 'GetParameter', error })
+
+  const late = await codeOf(open().replace(before, { late: true }, { signal }))
+
+  expect(late).toBe('backend_unavailable')
+  expect((await held()).value).toEqual({ step: 1 })
 })
 
 test('one that was taken away and put back by hand is as it was put back', async () => {
