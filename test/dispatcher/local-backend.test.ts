@@ -105,7 +105,7 @@ test('a deleted user leaves nothing behind, and rows and resources agree', async
   const { berth, tenant } = await provisioner.ensureBerth(externalId('carl'), { signal })
   const { run } = await dispatcher.run(ask({ who: externalId('carl') }))
 
-  const deleted = log.next('tenant.deleted')
+  const deleted = log.next('tenant.deleted', tenant.id)
   await provisioner.requestDeletion(externalId('carl'), null)
   await deleted
 
@@ -132,7 +132,7 @@ test('a user deleted while their code runs leaves nothing of that run behind', a
   )
   await begun.promise
 
-  const deleted = log.next('tenant.deleted')
+  const deleted = log.next('tenant.deleted', tenant.id)
   await provisioner.requestDeletion(externalId('dora'), null)
   await deleted
   expect(await running).toBe('tenant_deleted')

@@ -4,24 +4,27 @@ import type { BerthEvent, Events } from '../../src/domain/ports/events.ts'
 export interface EventLog extends Events {
   readonly events: readonly BerthEvent[]
   codes(): readonly string[]
-  /** The next event of that code from now on. */
-  next(code: string): Promise<BerthEvent>
+  /** The next event of that code from now on; with a tenant, the next about them: others of the file may have theirs at the same time. */
+  next(code: string, tenantId?: string): Promise<BerthEvent>
 }
 
 export const createEventLog = (): EventLog => {
   const events: BerthEvent[] = []
-  const waiting: { readonly code: string; readonly resolve: (event: BerthEvent) => void }[] = []
+  const waiting: { readonly suits: (event: BerthEvent) => boolean; readonly resolve: (event: BerthEvent) => void }[] =
+    []
   return {
     events,
     codes: () => events.map(({ code }) => code),
-    next: (code) => {
+    next: (code, tenantId) => {
       const { promise, resolve } = Promise.withResolvers<BerthEvent>()
-      waiting.push({ code, resolve })
+      const suits = (event: BerthEvent) =>
+        event.code === code && (tenantId === undefined || event.tenantId === tenantId)
+      waiting.push({ suits, resolve })
       return promise
     },
     emit: (event) => {
       events.push(event)
-      for (const waiter of waiting.filter(({ code }) => code === event.code)) {
+      for (const waiter of waiting.filter(({ suits }) => suits(event))) {
         waiting.splice(waiting.indexOf(waiter), 1)
         waiter.resolve(event)
       }
