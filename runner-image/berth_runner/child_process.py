@@ -61,8 +61,8 @@ def _live(plan: Plan, message: dict[str, Any], end: socket.socket) -> None:
         node_keeper.become_node(plan, message, place, request)
     # Where a control group counts memory, this limit only makes a huge allocation fail cleanly.
     is_counted = message["isCounted"]
-    sandbox.set_limits(request["limits"], address_factor=2 if is_counted else 1, is_counted=is_counted)
     sandbox.become(plan, place.uid)
+    sandbox.set_limits(request["limits"], address_factor=2 if is_counted else 1, is_counted=is_counted)
     handover.start_clock(end)
     end.close()
     sandbox.lock(plan, tuple(message["protected"]))

@@ -54,9 +54,9 @@ def _become_waiting_node(plan: Plan, message: dict[str, Any], place: Place, requ
 def _become_node(plan: Plan, message: dict[str, Any], place: Place, request_fd: int) -> NoReturn:
     os.dup2(request_fd, handover.REQUEST_FD)
     limits = message["limits"]
+    sandbox.become(plan, place.uid)
     # V8 reserves tens of gigabytes of address space; its heap limit and the control group hold it instead.
     sandbox.set_limits(limits, address_factor=0, is_counted=message["isCounted"], extra_processes=NODE_THREADS)
-    sandbox.become(plan, place.uid)
     sandbox.lock(plan, tuple(message["protected"]))
     arguments = node_argv(limits, message["node"])
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}

@@ -133,7 +133,11 @@ def _copy(source: int, name: str) -> None:
 def set_limits(
     limits: dict[str, Any], *, address_factor: int, is_counted: bool = False, extra_processes: int = 0
 ) -> None:
-    """Set the process's resource limits, soft and hard alike. A factor of 0 leaves the address space open."""
+    """Set the process's resource limits, soft and hard alike. A factor of 0 leaves the address space open.
+
+    Only as the run's own user: a user namespace that is made below a limit of processes holds that limit against the
+    count of its parent too, which is all runs there are.
+    """
     # A control group counts what it refuses and this limit does not, so there the group's comes first.
     slack = _COUNTED_SLACK_PROCESSES if is_counted else 0
     seconds = limits["timeoutMs"] // 1000 + _SHORT_LIVED_SLACK_SECONDS

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from runner_process import ROOT, UNPRIVILEGED, Runner, common_python, eventually, processes_named
+from conftest import settings_of
+from runner_process import ROOT, UNPRIVILEGED, Runner, common_python, eventually, processes_named, running
 
 SCAN = """
 import os
@@ -42,6 +43,18 @@ for pid in {zygote, supervisor} - {0}:
         except OSError:
             pass
 opened
+"""
+HOLD = """
+import os, time
+count = 0
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(600); os._exit(0)
+        count += 1
+except OSError:
+    pass
+count
 """
 
 
@@ -263,3 +276,24 @@ def test_what_is_no_file_of_the_tenant_starts_nothing(runner: Runner, name: str)
 
 def test_a_python_for_the_unprivileged_kinds_is_known() -> None:
     assert common_python() is not None or os.geteuid() == 0
+
+
+@pytest.mark.parametrize("kind", ["namespaces", "namespaces-unprivileged"])
+def test_processes_of_one_run_take_none_from_another(kind: str) -> None:
+    """The control is within: together the runs hold more than one of them may."""
+    limits = {"maxProcesses": 40, "memoryMiB": 4096, "timeoutMs": 240_000}
+    with running(**settings_of(kind)) as runner:
+        holder = runner.request(f"{HOLD}\nprint(count, flush=True)\ntime.sleep(600)", limits=limits)
+        runner.send(holder)
+        while (frame := runner.receive())["kind"] != "output":
+            assert frame["kind"] not in ("reply", "refusal"), frame
+        held = int(frame["text"])
+
+        beside = runner.value(HOLD, limits=limits)
+        of_few = runner.value(HOLD, limits={**limits, "maxProcesses": 8})
+        typescript = runner.value("export default () => 6 * 7", language="typescript", limits={"maxProcesses": 8})
+
+        runner.send({"kind": "cancel", "runId": holder["runId"]})
+        assert runner.finish(holder["runId"])["outcome"]["status"] == "canceled"
+    assert held == beside == 39
+    assert (of_few, typescript) == (7, 42)
