@@ -2,25 +2,35 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { needs } from './support/needs.ts'
 
-/** What takes longest, half a minute and more: begun last, it would be waited for by all other workers. */
+/** What takes longest, half a minute and more, the longest first: begun last, it would be waited for by all other workers. */
 const long = [
-  'durability/',
-  'rollout/lambda-rollout',
-  'cli/aws-commands',
-  'backends/lambda/thousand-sign-ups',
-  'http/schemathesis',
+  'durability/kill-nine-postgres.',
+  'durability/kill-nine.',
+  'backends/local/replacement.',
+  'rollout/lambda-rollout.',
+  'cli/aws-commands.',
+  'main/local-rollback.',
+  'cli/against-server.',
+  'http/schemathesis.',
+  'scripts/image/workflow.',
+  'durability/kill-nine-rollout.',
   'scripts/live-smoke.',
-  'cli/against-server',
-  'main/lost-store',
+  'rollout/shared-rollout.',
+  'main/local-rollouts.',
+  'backends/lambda/thousand-sign-ups.',
 ]
-const isLong = ({ moduleId }: TestSpecification): boolean => long.some((name) => moduleId.includes(`/test/${name}`))
+/** Its place among the long ones, or after all of them. */
+const placeOf = ({ moduleId }: TestSpecification): number => {
+  const place = long.findIndex((name) => moduleId.includes(`/test/${name}`))
+  return place < 0 ? long.length : place
+}
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // Not an array's method but the sequencer's own.
     // oxlint-disable-next-line unicorn/no-array-sort
     const sorted = await super.sort(files)
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    return sorted.toSorted((one, other) => placeOf(one) - placeOf(other))
   }
 }
 
