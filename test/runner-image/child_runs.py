@@ -16,9 +16,9 @@ from typing import Any
 
 from berth_runner.child import python
 from berth_runner.child.node_launch import node_argv
+from runner_process import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
 MAX_RESULT_BYTES = 262_144
 
 

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from own_address import own_address
-from runner_process import LIMITS, NODE, PACKAGE_ROOT, ROOT, common_python, is_root
+from runner_process import LIMITS, NODE, PACKAGE_ROOT, PATIENCE_SECONDS, ROOT, common_python, is_root
 
 RIE = ROOT / ".cache" / "rie" / "aws-lambda-rie"
 SECRET = "secret-of-the-role-0123456789"
-_PATIENCE_SECONDS = 60
 _INVOKE_PORT, _RUNTIME_PORT = 3919, 3920
 # A private /tmp, for the handler empties the shared folders of its environment; the checkout may itself lie below one.
 _PRIVATE = """root=$1; keep=$2; shift 2
@@ -89,7 +88,7 @@ class Environment:
         url = f"http://{self._address}:{_INVOKE_PORT}/2015-03-31/functions/function/invocations"
         headers = {"Content-Type": "application/json", **({"X-Amz-Tenant-Id": tenant} if tenant else {})}
         request = urllib.request.Request(url, json.dumps(event).encode(), headers)
-        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
             return json.load(response)
 
     def run(self, code: str, language: str = "python", **changes: Any) -> Any:
@@ -110,7 +109,7 @@ class Environment:
         self._venv.cleanup()
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             with suppress(OSError), socket.create_connection((self._address, _INVOKE_PORT), timeout=1):
                 return
@@ -186,6 +185,6 @@ def _environment(package: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_SESSION_TOKEN": f"token-{SECRET}",
         "AWS_LAMBDA_FUNCTION_NAME": "berth",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(2 * PATIENCE_SECONDS),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
     }

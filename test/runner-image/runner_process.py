@@ -17,8 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE_ROOT = ROOT / "runner-image"
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
 KIB, MIB = 1024, 1024 * 1024
+# How long anything is waited for that comes by itself: a loaded machine takes its time.
+PATIENCE_SECONDS = 120
 LIMITS = {
-    "timeoutMs": 20_000,
+    # Code that is to run into its time-out gets a short one of its own.
+    "timeoutMs": PATIENCE_SECONDS * 1000,
     "memoryMiB": 256,
     "maxSourceBytes": 256 * KIB,
     "maxPayloadBytes": 5_767_168,
@@ -157,7 +160,7 @@ class Runner:
     def close(self) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -167,7 +170,7 @@ class Runner:
         while len(chunks) < size:
             chunk = self.process.stdout.read(size - len(chunks))
             if not chunk:
-                raise EOFError(f"the runner ended with status {self.process.wait(20)}")
+                raise EOFError(f"the runner ended with status {self.process.wait(PATIENCE_SECONDS)}")
             chunks += chunk
         return chunks
 
@@ -183,12 +186,30 @@ def running(**settings: Any) -> Iterator[Runner]:
 
 def eventually(holds: Callable[[], object]) -> bool:
     """Wait for what another process does in its own time."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     return True
+
+
+def run_until_seen(runner: Runner, code: str, find: Callable[[], list[int]], **more: Any) -> None:
+    """Run code that starts a process and tells so, until that was found from outside while the run went on.
+
+    Its absence afterwards would prove nothing otherwise. One look may come too late, on a machine that is busy.
+    """
+    seen = False
+
+    def look(frame: dict[str, Any]) -> None:
+        nonlocal seen
+        seen = seen or (frame["kind"] == "output" and find() != [])
+
+    for _ in range(20):
+        runner.run(code, look, **more)
+        if seen:
+            return
+    raise AssertionError("the process was never seen")
 
 
 def processes_named(name: str) -> list[int]:
@@ -197,6 +218,18 @@ def processes_named(name: str) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if (folder / "comm").read_text().strip() == name:
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def processes_called(called: str) -> list[int]:
+    """Return the processes whose first argument this is."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().startswith(called.encode() + b"\0"):
                 found.append(int(folder.name))
         except OSError:
             continue

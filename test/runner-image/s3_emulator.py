@@ -15,12 +15,11 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 from own_address import own_address
-from runner_process import ROOT
+from runner_process import PATIENCE_SECONDS, ROOT
 
 PROGRAM = ROOT / ".cache" / "aws-local" / "venv" / "bin" / "ministack"
 BUCKET = "berths-test"
 REGION = "eu-central-1"
-_PATIENCE_SECONDS = 60
 _PORT = 4566
 
 
@@ -123,7 +122,7 @@ def emulator(*, enforcing: bool = True) -> Iterator[Emulator]:
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         with suppress(OSError), urllib.request.urlopen(f"{url}/_ministack/health", timeout=5):
             return

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from conftest import settings_of
-from runner_process import Runner, eventually, processes_named, running
+from runner_process import Runner, eventually, processes_named, run_until_seen, running
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed here")
 
@@ -66,8 +66,6 @@ if os.fork() == 0:
     time.sleep(60)
 time.sleep(0.3)
 """
-    seen = []
-    runner.run(code, lambda frame: seen.append(frame["kind"] == "output" and processes_named("bwrap-daemon") != []))
+    run_until_seen(runner, code, lambda: processes_named("bwrap-daemon"))
 
-    assert any(seen)
     assert eventually(lambda: not processes_named("bwrap-daemon"))

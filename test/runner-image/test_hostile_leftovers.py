@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from runner_process import Runner, eventually, processes_named
+from runner_process import Runner, eventually, processes_named, run_until_seen
 
 NAME = """
 import ctypes, os, time
@@ -49,28 +49,20 @@ DEEP = "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')"
 )
 def test_no_process_survives(runner: Runner, kind_of_daemon: str, code: str, ending: str) -> None:
     name = f"hostile-{kind_of_daemon[:4]}{len(ending)}"
-    seen = []
-
-    def look(frame):
-        if frame["kind"] == "output":
-            seen.append(eventually(lambda: processes_named(name)))
-
     source = NAME + code.replace("{name!r}", repr(name)) + "time.sleep(0.5)\n" + ending
-    runner.run(source, look, limits={"timeoutMs": 2000})
 
-    assert seen[0], "the daemon never ran, so its absence would prove nothing"
+    run_until_seen(runner, source, lambda: processes_named(name), limits={"timeoutMs": 2000})
+
     assert eventually(lambda: not processes_named(name))
 
 
 @pytest.mark.parametrize("code", [DAEMON.replace("{close}", "os.closerange(0, 100)"), CHAINS])
 def test_no_process_survives_where_even_prctl_is_refused(bare: Runner, code: str) -> None:
     name = "hostile-bare"
-    seen = []
     source = NAME + code.replace("{name!r}", repr(name)) + "time.sleep(0.5)\n"
 
-    bare.run(source, lambda frame: seen.append(frame["kind"] == "output" and processes_named(name) != []))
+    run_until_seen(bare, source, lambda: processes_named(name))
 
-    assert any(seen)
     assert eventually(lambda: not processes_named(name))
     assert bare.value("1") == 1
 

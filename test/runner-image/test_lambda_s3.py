@@ -128,8 +128,16 @@ def test_files_beyond_the_disk_limit_are_the_callers_affair(berth, s3):
 
 
 def held_files(berth: Environment) -> list[str]:
-    paths = [path for pid in descendants(berth._process.pid) for path in Path(f"/proc/{pid}/fd").iterdir()]
-    return [target for path in paths if "/berth-runner-" in (target := str(path.readlink()))]
+    return [
+        target for pid in descendants(berth._process.pid) for target in open_files(pid) if "/berth-runner-" in target
+    ]
+
+
+def open_files(pid: int) -> list[str]:
+    try:
+        return [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return []  # it has ended meanwhile
 
 
 def test_nothing_of_a_fetched_file_is_left_when_the_answer_is_there(berth):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from berth_runner.nesting import MAX_DEPTH
 from conftest import settings_of
-from runner_process import NODE, Runner, eventually, is_root, running
+from runner_process import NODE, PATIENCE_SECONDS, Runner, eventually, is_root, running
 
 HASH = "hash('the same text') % 2**31"
 
@@ -71,7 +71,7 @@ def test_a_fork_server_that_dies_is_replaced(kind: str) -> None:
 
 def test_a_run_whose_fork_server_dies_is_told_and_not_repeated(kind: str) -> None:
     with running(**settings_of(kind)) as runner:
-        request = runner.request("import time\nprint('up', flush=True)\ntime.sleep(20)")
+        request = runner.request("import time\nprint('up', flush=True)\ntime.sleep(600)")
         runner.send(request)
 
         def kill(frame):
@@ -94,7 +94,7 @@ def test_an_older_runner_than_the_fence_refuses_and_ends() -> None:
 
         assert (refusal["kind"], refusal["code"]) == ("refusal", "runner_outdated")
         assert refusal["runnerVersion"] == version
-        assert runner.process.wait(20) == 0
+        assert runner.process.wait(PATIENCE_SECONDS) == 0
     finally:
         runner.close()
 
@@ -175,7 +175,7 @@ def test_nothing_is_left_when_the_runner_is_killed(kind: str, number: int) -> No
     assert len(below) >= 2
 
     runner.process.send_signal(number)
-    runner.process.wait(20)
+    runner.process.wait(PATIENCE_SECONDS)
 
     assert eventually(lambda: not any(_is_running(pid) for pid in below))
 
@@ -210,9 +210,10 @@ def test_control_groups_of_a_killed_runner_are_cleared_by_the_next() -> None:
     killed.value("1")
     groups = _groups_of(killed.process.pid)
     killed.process.kill()
-    killed.process.wait(20)
+    killed.process.wait(PATIENCE_SECONDS)
 
-    assert not is_root() or all(folder.exists() for folder in groups)
+    # Nobody but another runner clears them now; one that starts in another test may be the first.
+    assert not is_root() or groups
     with running(**settings_of("namespaces")):
         assert eventually(lambda: not any(folder.exists() for folder in groups))
 
@@ -248,7 +249,10 @@ def test_every_level_says_whether_it_works() -> None:
 
 
 def _children_of(pid: int) -> list[int]:
-    text = "".join(task.joinpath("children").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
+    try:
+        text = "".join(task.joinpath("children").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []  # it has ended meanwhile
     return [int(child) for child in text.split()]
 
 

@@ -6,13 +6,13 @@ from runner_process import KIB, Runner
 THREADS = """
 import threading, time
 for _ in range({count}):
-    threading.Thread(target=time.sleep, args=(0.2,), daemon=True).start()
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 """
 FORKS = """
 import os, time
 for _ in range({count}):
     if os.fork() == 0:
-        time.sleep(20); os._exit(0)
+        time.sleep(600); os._exit(0)
 """
 LIMITS = {"maxProcesses": 8, "maxDiskBytes": 1024 * KIB}
 

@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import settings_of
-from runner_process import NODE, Runner, eventually, processes_named, running
+from runner_process import NODE, Runner, eventually, processes_called, run_until_seen, running
 
 pytestmark = pytest.mark.skipif(not NODE.exists(), reason="Node 24 is not installed here")
 
@@ -87,13 +87,15 @@ export default await new Promise((resolve) => {
 def test_processes_of_the_code_end_with_it(runner: Runner) -> None:
     code = """
 import { spawn } from 'node:child_process'
-spawn('/bin/sleep', ['4321'], { detached: true, stdio: 'ignore' }).unref()
-export default 1
+const child = spawn('/bin/sleep', ['4321'], { argv0: 'left-by-a-run', detached: true, stdio: 'ignore' })
+await new Promise((resolve) => child.on('spawn', resolve))
+child.unref()
+console.log('up')
+await new Promise((resolve) => setTimeout(resolve, 300))
 """
-    before = set(processes_named("sleep"))
+    run_until_seen(runner, code, lambda: processes_called("left-by-a-run"), language="typescript")
 
-    assert value(runner, code) == 1
-    assert eventually(lambda: set(processes_named("sleep")) <= before)
+    assert eventually(lambda: not processes_called("left-by-a-run"))
 
 
 def test_no_secret_and_no_foreign_process_is_seen(runner: Runner) -> None:
