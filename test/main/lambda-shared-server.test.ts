@@ -33,7 +33,7 @@ test('tenants of a shared function run code, are refused files, and are deleted 
   const id = String(me.body.tenant.id)
   await server.operator('DELETE', `/v1/tenants/${id}`)
   await expect
-    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status, { timeout: 60_000 })
+    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status)
     .toBe(200)
 
   expect(run.body, JSON.stringify(server.events.slice(-10))).toMatchObject({ results: [{ text: '42' }] })
@@ -51,7 +51,7 @@ test('a berth that another backend made is refused and not taken for one of this
   await store.tenants.signUp({ externalId, newBerthId: berthId, backend: 'local', cell: 'home', ...rest })
 
   const retried = () => server.events.find((event) => event.code === 'berth.retry' && event.berthId === berthId)
-  await expect.poll(retried, { timeout: 60_000 }).toBeDefined()
+  await expect.poll(retried).toBeDefined()
 
   expect(retried()?.detail?.['reason']).toContain('lives on backend local')
 })

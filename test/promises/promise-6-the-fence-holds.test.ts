@@ -8,7 +8,7 @@ const code = 'open("outputs/started", "w").write("x")'
 const openBerth = async () => {
   const backend = await makeBackend()
   const berthId = backend.ids.berthId()
-  await backend.berths.create(berthId, { signal: AbortSignal.timeout(20_000) })
+  await backend.berths.create(berthId, { signal: AbortSignal.timeout(120_000) })
   const { runner } = await backend.dispatch.describe()
   return { backend, berthId, version: runner.version }
 }

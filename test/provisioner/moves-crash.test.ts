@@ -59,7 +59,7 @@ test.each(rounds)(
       await using site = await openMovingSite({ dataDir })
       site.start()
 
-      await expect.poll(() => stateOf(site), { timeout: 60_000 }).toEqual(settled)
+      await expect.poll(() => stateOf(site)).toEqual(settled)
     } finally {
       await rm(dataDir, { recursive: true, maxRetries: 5 })
     }

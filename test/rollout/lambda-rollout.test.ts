@@ -142,7 +142,7 @@ test('an image that passes self-tests and probes, and fails what tenants run, st
     sleep: async (ms: number, signal: AbortSignal): Promise<void> => {
       if (ms !== watchMs) return clock.sleep(ms, signal)
       for (let again = 0; again < 4; again += 1) seen.push(...(await runAll()))
-      await expect.poll(recorded, { timeout: 30_000 }).toBe(before.length + seen.length)
+      await expect.poll(recorded).toBe(before.length + seen.length)
     },
   }
   const bad: ImageContent = { ...version3, failsOn: 'theirs' }
@@ -251,7 +251,7 @@ test('why Lambda refused an update is told by the servers, until a rollout has b
   aws.control.fault({ kind: 'error', action: 'UpdateFunctionCode', error: refusal })
 
   const halted = await runRollout(deps, { ...options, target })
-  await expect.poll(async () => (await fleet()).updatesFailed, { timeout: 30_000 }).toBe(1)
+  await expect.poll(async () => (await fleet()).updatesFailed).toBe(1)
   const { listed } = await fleet()
   const { text: metrics } = await server.operator('GET', '/metrics')
   await home.wantedImage.change((present) => resume(present ?? { ...target, fence: 0 }), { signal: quiet() })
@@ -261,7 +261,7 @@ test('why Lambda refused an update is told by the servers, until a rollout has b
   const told = 'InvalidParameterValueException: Image has no entry point'
   expect(listed.laggards).toEqual([{ berthId: expect.any(String), reason: expect.stringContaining(told) }])
   expect(metrics).toContain('berth_fleet_updates_failed{cell="home"} 1')
-  await expect.poll(async () => (await fleet()).updatesFailed, { timeout: 30_000 }).toBe(0)
+  await expect.poll(async () => (await fleet()).updatesFailed).toBe(0)
 })
 
 interface Seen {

@@ -29,7 +29,7 @@ describe('Postgres in trouble', { tags: ['postgres'] }, () => {
     const { tenant } = await signUp(store, 'ada')
 
     await server.kill()
-    const signal = AbortSignal.timeout(20_000)
+    const signal = AbortSignal.timeout(120_000)
     const failures = await Promise.allSettled([
       store.ping({ signal }),
       store.tenants.find(tenant.id),
@@ -60,7 +60,10 @@ describe('Postgres in trouble', { tags: ['postgres'] }, () => {
     // A connection that was idle when it broke is noticed at the latest by who takes it next.
     await Promise.allSettled(Array.from({ length: 10 }, () => store.ping({ signal: AbortSignal.timeout(60_000) })))
     expect((await signUp(store, 'late')).outcome).toBe('created')
-    expect(await store.berths.countByState()).toMatchObject({ provisioning: 40 - failed.length + 1 })
+    // What was said to have failed may have been committed, when only the answer was cut off.
+    const { provisioning } = await store.berths.countByState()
+    expect(provisioning).toBeGreaterThanOrEqual(40 - failed.length + 1)
+    expect(provisioning).toBeLessThanOrEqual(40 + 1)
   })
 
   test('no server and no such database are unavailable', async () => {

@@ -54,7 +54,7 @@ export const openAwsCell = async (aws: AwsLocal, options: AwsCellOptions = {}): 
     { kind: 'runner', profile: 'evaluator' },
     cell.foundation.repositoryUri.split('/').slice(1).join('/'),
   )
-  await wantedImage.write({ image, version: 1, fence: 0 }, { signal: AbortSignal.timeout(30_000) })
+  await wantedImage.write({ image, version: 1, fence: 0 }, { signal: AbortSignal.timeout(120_000) })
   const owned = parts.move()
   return { cell, wantedImage, image, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
@@ -67,7 +67,7 @@ const makeFoundation = async ({ region }: AwsLocal, deployment: string): Promise
   await clients.cloudFormation.send(
     new CreateStackCommand({ StackName, TemplateBody, Parameters, Capabilities: ['CAPABILITY_NAMED_IAM'] }),
   )
-  const waiting = { client: clients.cloudFormation, maxWaitTime: 30, minDelay: 0.05, maxDelay: 0.2 }
+  const waiting = { client: clients.cloudFormation, maxWaitTime: 120, minDelay: 0.05, maxDelay: 0.2 }
   await waitUntilStackCreateComplete(waiting, { StackName })
 }
 
@@ -76,7 +76,7 @@ export const connectAwsCell = async (options: AwsCellOptions & { readonly region
   const { deployment = 'berth', clock = createSystemClock() } = options
   const clients = createCellClients({ region: options.region, deployment })
   const pacer = options.pacer ?? createPacer({ clock, rates: freeRates })
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(120_000)
   const cell = await openCell({ ...options, name: 'home', deployment, clients, pacer, signal })
   return { cell, clients, wantedImage: createWantedImage(cell, clock) }
 }

@@ -40,7 +40,7 @@ export const runUntilKilled = (
 export const recover = async (site: ProvisioningSite): Promise<void> => {
   const stop = site.work()
   await expect
-    .poll(async () => ({ ...(await site.store.berths.countByState()) }), { timeout: 60_000 })
+    .poll(async () => ({ ...(await site.store.berths.countByState()) }))
     .toMatchObject({ provisioning: 0, deprovisioning: 0, spare: SPARES })
   await expect
     .poll(async () => (await site.store.tenants.list({ cursor: null, limit: 1, state: 'deprovisioning' })).entries)
