@@ -11,9 +11,10 @@ const POLL_MS = 500
 
 /** The run as it is known here and now. @throws {BerthError} not_found */
 export const getRun = async (core: Core, tenantId: TenantId, runId: RunId): Promise<StoredRun> => {
+  // Before the others: from hand to recorder to row, a run may have gone on while the store is asked.
+  const feed = core.active.find(tenantId, runId)?.feed
   const found = core.recorder.find(tenantId, runId) ?? (await core.store.runs.find(tenantId, runId))
   if (found !== null) return found
-  const feed = core.active.find(tenantId, runId)?.feed
   if (feed) return { run: feed.snapshot(), tenantId, berthId: null }
   throw new BerthError('not_found', 'there is no run of that id')
 }

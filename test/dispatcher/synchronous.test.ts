@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { BerthError } from '../../src/domain/errors.ts'
+import type { RunId } from '../../src/domain/ids.ts'
 import { codeOf, quiet, textOf } from '../contract/content.ts'
 import { ask, openDispatchSite, python } from '../support/dispatch-site.ts'
 import { aborted, canceledReply, createScriptedDispatch, replyTo } from '../support/scripted-dispatch.ts'
@@ -47,6 +48,38 @@ test('a finished run can be read at once, before it is committed, and after', as
   const { entries } = await site.dispatcher.list({ tenantId, status: null, cursor: null, limit: 10 })
   expect(entries).toEqual([run])
   expect((await site.store.runs.find(tenantId, run.id))?.run).toEqual(run)
+})
+
+test('a run that ends while it is looked for is found', async () => {
+  const [looked, ended, goOn] = [1, 2, 3].map(() => Promise.withResolvers<void>())
+  const begun = Promise.withResolvers<RunId>()
+  const dispatch = createScriptedDispatch(async ({ request }) => {
+    begun.resolve(request.runId as RunId)
+    await goOn?.promise
+    return replyTo(request)
+  })
+  await using site = await openDispatchSite({
+    dispatch,
+    faultyRuns: (runs) => ({
+      ...runs,
+      find: async (...asked) => {
+        const found = await runs.find(...asked)
+        looked?.resolve()
+        await ended?.promise
+        return found
+      },
+    }),
+  })
+  const { tenant } = await site.provisioner.ensureBerth(ask().who, { signal: quiet() })
+  const running = site.dispatcher.run(ask({ onEvent: () => undefined }))
+  const found = site.dispatcher.get(tenant.id, await begun.promise)
+  await looked?.promise
+
+  goOn?.resolve()
+  const { run } = await running
+  ended?.resolve()
+
+  expect((await found).run).toEqual(run)
 })
 
 test('a run of another tenant is not found', async () => {
