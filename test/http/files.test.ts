@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningServer, startServer } from '../support/running-server.ts'
 
@@ -178,6 +180,26 @@ describe('/v1/files', () => {
     expect((await alice('DELETE', '/v1/files/gone')).status).toBe(204)
     expect((await alice('DELETE', '/v1/files/gone')).status).toBe(404)
     expect((await alice('GET', '/v1/files/gone')).status).toBe(404)
+  })
+
+  test('that still come when their tenant is deleted are refused as everything of it is', async () => {
+    const as = server.as('leaver')
+    await put('a', 'a', as)
+    const { id } = (await as('GET', '/v1/me')).body.tenant
+    const deleted = Promise.withResolvers<void>()
+    const body = async function* () {
+      yield Buffer.from('half')
+      await deleted.promise
+      yield Buffer.from('whole')
+    }
+    const late = put('late', ReadableStream.from(body()), as)
+    await expect.poll(() => readdir(join(server.dataDir, 'incoming'))).toHaveLength(1)
+    await server.operator('DELETE', `/v1/tenants/${id}`)
+    await expect.poll(async () => (await server.operator('GET', `/v1/tenants/${id}`)).body.state).toBe('deleted')
+
+    deleted.resolve()
+
+    expect(await late).toMatchObject({ status: 410, body: { code: 'tenant_deleted' } })
   })
 
   test('never lets hostile HTML run on this origin', async () => {

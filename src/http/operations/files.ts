@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BerthError } from '../../domain/errors.ts'
+import { BerthError, isBerthError } from '../../domain/errors.ts'
 import { fileNameSchema } from '../../domain/file-name.ts'
 import type { FilePlace } from '../../domain/ports/tenant-files.ts'
 import { createFileQuota, MAX_TENANT_FILES } from '../file-quota.ts'
@@ -85,12 +85,22 @@ const putFile = (deps: HttpDeps, { limits }: HttpOptions): Operation => {
       const place: FilePlace = { berthId: berth.id, area: 'files' }
       const replacesBytes = await bytesOf(deps, place, { name, signal })
       const upload = { berthId: berth.id, replacesBytes, declaredBytes, signal }
-      const entry = await quota.hold(upload, (count) =>
-        deps.files.put(place, name, count(request), { maxBytes: maxFileBytes, signal }),
-      )
+      const entry = await quota
+        .hold(upload, (count) => deps.files.put(place, name, count(request), { maxBytes: maxFileBytes, signal }))
+        .catch((error: unknown) => whyGone(deps, context, error))
       sendJson(response, replacesBytes === null ? 201 : 200, viewFile(entry))
     },
   }
+}
+
+/** A berth may go while a body comes: with its tenant, or since that has moved. @throws {BerthError} what ensureBerth throws; the error */
+const whyGone = async ({ provisioner }: HttpDeps, { who, signal }: TenantContext, error: unknown): Promise<never> => {
+  if (!isBerthError(error) || error.code !== 'not_found') throw error
+  await provisioner.ensureBerth(who, { signal })
+  throw new BerthError('tenant_provisioning', 'The berth was replaced while the file came.', {
+    cause: error,
+    retryAfterSeconds: 1,
+  })
 }
 
 const bytesOf = async (
