@@ -7,6 +7,7 @@ import { makeBackend } from '../backends/local/subject.ts'
 import { quiet } from '../contract/content.ts'
 import { ask } from '../support/dispatch-site.ts'
 import { createEventLog } from '../support/event-log.ts'
+import { WHOLE_PYTHON } from '../support/light-python.ts'
 import { clock } from '../support/provisioning-site.ts'
 
 const resources = new AsyncDisposableStack()
@@ -14,7 +15,7 @@ let backend: Awaited<ReturnType<typeof makeBackend>>
 let dispatcher: Dispatcher
 
 beforeAll(async () => {
-  backend = resources.use(await makeBackend())
+  backend = resources.use(await makeBackend({ python: WHOLE_PYTHON }))
   const store = resources.use(await openSqliteStore({ dataDir: backend.dataDir, clock }))
   const deps = { store, clock, ids: backend.ids, events: createEventLog() }
   const { berths, dispatch, fleet, files } = backend

@@ -7,3 +7,6 @@ const folder = resolve(import.meta.dirname, '../../.cache/test/light-python')
  * the cache of fonts takes two seconds of a core at every start of a server. Made by `make-light-python.ts` before the first test.
  */
 export const LIGHT_PYTHON = { folder, path: resolve(folder, 'bin/python') }
+
+/** The one of this checkout, which has all that the image has. */
+export const WHOLE_PYTHON = resolve(import.meta.dirname, '../../.venv/bin/python')

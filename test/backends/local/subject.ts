@@ -12,11 +12,13 @@ import { openLayout } from '../../../src/backends/local/layout.ts'
 import { type LocalBackendOptions, createLocalBackend } from '../../../src/backends/local/local-backend.ts'
 import { createRandomIds } from '../../../src/main/random-ids.ts'
 import { createSystemClock } from '../../../src/main/system-clock.ts'
+import { LIGHT_PYTHON } from '../../support/light-python.ts'
 
 /** A data directory of its own. Not below /tmp by chance only: the sandbox has a /tmp of its own, and so the tests see it. */
 export const makeFolder = async () => {
   const path = await mkdtemp(join(tmpdir(), 'berth-test-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+  // What a runner left behind may still be dying in it.
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) }
 }
 
 /** The folders of the local backend without a runner: enough for Berths and TenantFiles. */
@@ -36,7 +38,7 @@ export const makeFolders = async () => {
   }
 }
 
-/** A whole local backend in a folder of its own, with what it told. */
+/** A whole local backend in a folder of its own, with what it told; without pandas, unless another Python is given. */
 export const makeBackend = async (options: Partial<LocalBackendOptions> = {}) => {
   const folder = await makeFolder()
   const events: BerthEvent[] = []
@@ -49,6 +51,7 @@ export const makeBackend = async (options: Partial<LocalBackendOptions> = {}) =>
       events: { emit: (event) => void events.push(event) },
       clock,
       ids,
+      python: LIGHT_PYTHON.path,
       ...options,
     })
     return {
