@@ -7,6 +7,7 @@ import { makeBackend } from '../backends/local/subject.ts'
 import { bodyOf, codeOf, collect, quiet, textOf } from '../contract/content.ts'
 import { ask, python } from '../support/dispatch-site.ts'
 import { createEventLog, type EventLog } from '../support/event-log.ts'
+import { WHOLE_PYTHON } from '../support/light-python.ts'
 import { clock, externalId } from '../support/provisioning-site.ts'
 
 type Backend = Awaited<ReturnType<typeof makeBackend>>
@@ -31,7 +32,7 @@ const start = (worker: Pick<Provisioner, 'start'>): void => {
 }
 
 beforeAll(async () => {
-  backend = resources.use(await makeBackend())
+  backend = resources.use(await makeBackend({ python: WHOLE_PYTHON }))
   store = resources.use(await openSqliteStore({ dataDir: backend.dataDir, clock }))
   log = createEventLog()
   const deps = { store, clock, ids: backend.ids, events: log }
@@ -118,7 +119,7 @@ test('a deleted user leaves nothing behind, and rows and resources agree', async
 })
 
 test('a user deleted while their code runs leaves nothing of that run behind', async () => {
-  const code = 'import time\nprint("begun", flush=True)\ntime.sleep(1)\nopen("outputs/late.txt", "w").write("late")'
+  const code = 'import time\nprint("begun", flush=True)\ntime.sleep(10)\nopen("outputs/late.txt", "w").write("late")'
   const { tenant } = await provisioner.ensureBerth(externalId('dora'), { signal })
   const begun = Promise.withResolvers<void>()
   const running = codeOf(

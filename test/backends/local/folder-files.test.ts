@@ -190,6 +190,7 @@ describe('an open file', () => {
       await chunks?.return?.()
     }
 
-    expect(await openFiles()).toBe(before)
+    // Files of others in this process may be closed meanwhile, and what was opened for a moment closes in its own time.
+    await expect.poll(openFiles).toBeLessThanOrEqual(before)
   })
 })

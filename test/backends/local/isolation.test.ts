@@ -81,11 +81,12 @@ describe('two tenants of this machine', () => {
     const code = `import os, subprocess, sys
 open("work.txt", "w").write("${word}")
 open("/tmp/work.txt", "w").write("${word}")
-subprocess.Popen(["sleep", "60"], env={**os.environ, "WORD": "${word}"})
+subprocess.Popen(["sleep", "600"], env={**os.environ, "WORD": "${word}"})
 print("begun", flush=True)
 import time
-time.sleep(60)`
-    const beside = oneRun(backend, theirs, { code, signal: stop.signal, onOutput: () => begin() })
+time.sleep(600)`
+    const limits = { timeoutMs: 600_000 }
+    const beside = oneRun(backend, theirs, { code, limits, signal: stop.signal, onOutput: () => begin() })
     await begun
 
     const roots = ['/tmp', '/sandbox', '/dev/shm', '/var']
