@@ -166,7 +166,10 @@ test('a backend that is away for a moment does not cost the run', async () => {
   const { run, tenantId } = await site.dispatcher.submit(ask())
   await expect.poll(() => site.log.codes()).toContain('run.handed_back')
 
-  expect((await site.store.runs.find(tenantId, run.id))?.run).toMatchObject({ status: 'queued', failure: null })
+  // That is told before it is written, and the next try is five seconds away.
+  await expect
+    .poll(async () => (await site.store.runs.find(tenantId, run.id))?.run)
+    .toMatchObject({ status: 'queued', failure: null })
   expect((await ended(site, tenantId, run.id)).status).toBe('succeeded')
 })
 
