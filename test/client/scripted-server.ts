@@ -15,7 +15,8 @@ export type Step = (response: ServerResponse, request: Received) => void | Promi
 /** A real HTTP server that answers the first request with the first step, and so on; the last step answers the rest. */
 export const startScriptedServer = async (steps: readonly Step[]) => {
   const received: Received[] = []
-  const server = createServer((request, response) => {
+  // No connection is closed for its rest: a client that has just taken it up again would not be answered.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const step = steps[Math.min(received.length, steps.length - 1)]
     const entry = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: '' }
     const index = received.push(entry) - 1

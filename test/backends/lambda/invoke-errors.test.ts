@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { freePort } from '../../../scripts/free-port.ts'
 import { createCellClients } from '../../../src/aws/clients.ts'
 import { invokeBerth } from '../../../src/backends/lambda/invoke-berth.ts'
 import { errorTable } from '../../../src/domain/error-table.ts'
 import { type BerthError, isBerthError } from '../../../src/domain/errors.ts'
 import { quiet } from '../../contract/content.ts'
-import { lambdaError, openScriptedCell, type ScriptedCell, startEndpoint } from './scripted-endpoint.ts'
+import { lambdaError, openScriptedCell, type ScriptedCell } from './scripted-endpoint.ts'
 import { setVariables } from '../../support/set-variables.ts'
 
 let site: ScriptedCell
@@ -144,9 +145,7 @@ describe('an invoke that AWS refuses', () => {
 
 describe('an invoke whose connection fails', () => {
   test('before it is made has started nothing', async () => {
-    const closed = await startEndpoint()
-    await closed[Symbol.asyncDispose]()
-    using _ = setVariables({ AWS_ENDPOINT_URL: closed.url })
+    using _ = setVariables({ AWS_ENDPOINT_URL: `http://127.0.0.1:${await freePort()}` })
     using clients = createCellClients({ region: 'eu-central-1', deployment: 'berth' })
 
     const error = await failureOf({ cell: { ...site.cell, clients } })

@@ -39,7 +39,8 @@ export const startEndpoint = async (): Promise<ScriptedEndpoint> => {
     asked.push(one)
     await endpoint.script(one, response)
   }
-  const server = createServer((request, response) => void answer(request, response))
+  // No connection is closed for its rest: a client that has just taken it up again would not be answered.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => void answer(request, response))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const endpoint: ScriptedEndpoint = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
