@@ -41,7 +41,7 @@ export const startServedBerth = async () => {
         server.kill('SIGTERM')
         await ended
       }
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

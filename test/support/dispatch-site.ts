@@ -101,7 +101,7 @@ export const openDispatchSite = async (options: DispatchSiteOptions = {}): Promi
         { drainMs: 1000, leaseMs: 1000, ...settings },
       ),
     )
-  resources.defer(() => rm(dataDir, { recursive: true }))
+  resources.defer(() => rm(dataDir, { recursive: true, maxRetries: 5 }))
   resources.use(store)
   start(provisioner)
   const dispatcher = another()

@@ -108,7 +108,7 @@ export const startServer = async (
     operator: (method, path, options) => call(method, path, { key: operatorKey, ...options }),
     async [Symbol.asyncDispose]() {
       await composed[Symbol.asyncDispose]()
-      await rm(dataDir, { recursive: true, force: true })
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }
