@@ -51,7 +51,7 @@ export interface AwsSite extends AsyncDisposable {
 }
 
 /** A state is awaited, however busy the machine is. */
-export const PATIENTLY = { timeout: 60_000, interval: 10 }
+export const PATIENTLY = { timeout: 120_000, interval: 10 }
 
 export const uniqueName = (): string => `t-${randomUUID().slice(0, 13)}`
 

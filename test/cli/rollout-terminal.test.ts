@@ -57,7 +57,7 @@ describe('berth rollout start at a terminal', { tags: ['terminal', 'aws-local'] 
     expect(done.code, done.screen).toBe(0)
     // The picture has gone, and the answer stands there alone.
     expect(screenOf(done.raw)[0]).toMatch(/^done: version 3, 1 updated of 3 berths$/)
-  }, 120_000)
+  })
 
   test('on forty columns without colours no line is broken, and none is coloured', async () => {
     const { code, raw } = await start(40, { NO_COLOR: '1' }, '--dry-run').ended()
@@ -68,7 +68,7 @@ describe('berth rollout start at a terminal', { tags: ['terminal', 'aws-local'] 
     // oxlint-disable-next-line no-control-regex
     for (const line of drawn.split(/\r?\n|\u001B\[\d*[A-Za-z]/)) expect(widthOf(line), line).toBeLessThan(40)
     expect(drawn).not.toContain('m')
-  }, 120_000)
+  })
 
   test('a terminal that cannot move its cursor gets plain lines', async () => {
     const { code, raw } = await start(80, { TERM: 'dumb', NO_COLOR: '1' }, '--dry-run').ended()
@@ -76,5 +76,5 @@ describe('berth rollout start at a terminal', { tags: ['terminal', 'aws-local'] 
     expect(code, raw).toBe(0)
     expect(raw).toContain('reading the fleet …')
     expect(raw).not.toContain('\u001b')
-  }, 120_000)
+  })
 })

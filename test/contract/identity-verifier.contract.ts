@@ -11,7 +11,7 @@ export interface VerifierSubject extends AsyncDisposable {
   readonly foreign: readonly string[]
 }
 
-const signal = (): AbortSignal => AbortSignal.timeout(10_000)
+const signal = (): AbortSignal => AbortSignal.timeout(60_000)
 
 /** What every IdentityVerifier keeps. */
 export const describeIdentityVerifier = (name: string, make: () => Promise<VerifierSubject>): void => {

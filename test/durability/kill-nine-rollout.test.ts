@@ -39,7 +39,7 @@ const deaths: Readonly<Record<string, Death>> = {
 
 test(
   'a server that is killed in the middle of a rollout starts with what its file says, leaves nothing behind, and ends the rollout',
-  { timeout: 300_000 },
+  { timeout: 1_200_000 },
   async () => {
     await using machine = await makeRolloutMachine()
     const { server, operator } = machine
@@ -81,8 +81,9 @@ test(
       expect(said.version, name).toBeGreaterThanOrEqual(said.fence)
       const [cell] = await operator.fleet()
       expect(cell?.wanted, name).toMatchObject({ image: said.image, version: said.version })
-      await expect.poll(() => strangers(machine), { timeout: 30_000 }).toEqual([])
-      expect(await leftOvers(machine, said.image), name).toEqual([])
+      await expect.poll(() => strangers(machine)).toEqual([])
+      // A spare that is just being made again has a file of its self-test for a moment.
+      await expect.poll(() => leftOvers(machine, said.image), { message: name }).toEqual([])
       // It was acknowledged, so it would begin again when the dead server's claim on it has run out.
       await tenant.runs.cancel(id)
       expect((await operator.rollout()).state, name).toBe('done')

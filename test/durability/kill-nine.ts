@@ -32,7 +32,7 @@ export const expectNothingLostOver = async (env: Readonly<Record<string, string>
     await expectNothingLost(server, acknowledged, key)
     await expectOneBerthEach(server, acknowledged, dataDir)
   } finally {
-    await rm(dataDir, { recursive: true, force: true })
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
@@ -81,7 +81,7 @@ const killUnderLoad = async (server: ServerUnderTest): Promise<{ acknowledged: A
 const expectNothingLost = async (server: ServerUnderTest, acknowledged: Acknowledged, key: string): Promise<void> => {
   const as = (tenant: string): Berth => createBerth({ baseUrl: server.url, key, tenant })
   for (const { uid, id, token } of acknowledged.runs) {
-    const run = await as(uid).runs.wait(id, { signal: AbortSignal.timeout(60_000) })
+    const run = await as(uid).runs.wait(id, { signal: AbortSignal.timeout(300_000) })
     expect(run.status, `run ${id}: ${JSON.stringify(run.failure)}`).toBe('succeeded')
     expect(run.results[0]?.text).toContain(token)
   }
@@ -99,7 +99,7 @@ const expectOneBerthEach = async (
   dataDir: string,
 ): Promise<void> => {
   const operator = operatorOf(server)
-  await expect.poll(() => findings(operator), { timeout: 60_000, interval: 250 }).toEqual([])
+  await expect.poll(() => findings(operator), { timeout: 300_000, interval: 250 }).toEqual([])
   const tenants = await Array.fromAsync(operator.tenants.list())
   const known = new Map(tenants.map((tenant) => [tenant.externalId?.uid, tenant]))
   const berthIds = acknowledged.uids.map((uid) => known.get(uid)?.berth?.id)

@@ -52,7 +52,7 @@ export const makeRolloutMachine = async () => {
       }),
     [Symbol.asyncDispose]: async () => {
       await server.kill()
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

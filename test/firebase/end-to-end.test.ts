@@ -30,7 +30,7 @@ beforeAll(async () => {
   serverV1 = await startServer({ BERTH_HOOK_SECRETS: `${hookV1.secret},${hook.secret}` })
   relay.leadTo(server.url)
   relayV1.leadTo(serverV1.url)
-}, 300_000)
+}, 600_000)
 afterAll(async () => {
   for (const part of [emulators, server, serverV1, hook, hookV1, relay, relayV1]) await part?.[Symbol.asyncDispose]()
 })

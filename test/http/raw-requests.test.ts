@@ -134,7 +134,7 @@ describe('a slow body', () => {
   test('that breaks off is no body', async () => {
     const { promise, resolve } = Promise.withResolvers<unknown>()
     const server = createServer((request) => {
-      readBody(request, { maxBytes: 100, timeoutMs: 5000 }).then(resolve, resolve)
+      readBody(request, { maxBytes: 100, timeoutMs: 120_000 }).then(resolve, resolve)
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }

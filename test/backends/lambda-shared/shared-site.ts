@@ -26,7 +26,7 @@ export const deployShared = async (
       Capabilities: ['CAPABILITY_NAMED_IAM'],
     }),
   )
-  const waiting = { client: cell.clients.cloudFormation, maxWaitTime: 30, minDelay: 0.05, maxDelay: 0.2 }
+  const waiting = { client: cell.clients.cloudFormation, maxWaitTime: 120, minDelay: 0.05, maxDelay: 0.2 }
   await waitUntilStackCreateComplete(waiting, { StackName })
 }
 

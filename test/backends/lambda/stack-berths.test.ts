@@ -128,7 +128,7 @@ describe('making a berth', () => {
         Capabilities: ['CAPABILITY_NAMED_IAM'],
       }),
     )
-    await waitUntilChangeSetCreateComplete({ client: cloudFormation, maxWaitTime: 10, minDelay: 0.05 }, change)
+    await waitUntilChangeSetCreateComplete({ client: cloudFormation, maxWaitTime: 120, minDelay: 0.05 }, change)
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName: nameFor(berthId) }))
     expect(Stacks?.[0]?.StackStatus).toBe('REVIEW_IN_PROGRESS')
 
