@@ -81,7 +81,9 @@ test('code that raises exits with 1 and shows its traceback', async () => {
 
 test('a run that takes too long exits with 1, says so, and what it printed is there', async () => {
   const stdin = 'import time\nprint("before", flush=True)\ntime.sleep(60)'
-  const { code, stdout, stderr } = await site.berth(['run', '-', '--tenant', 'alice', '--timeout-ms', '500'], { stdin })
+  const { code, stdout, stderr } = await site.berth(['run', '-', '--tenant', 'alice', '--timeout-ms', '2000'], {
+    stdin,
+  })
 
   expect(code).toBe(1)
   expect(stdout).toContain('before')
