@@ -12,7 +12,7 @@ from berth_runner import bubblewrap, fork_server, packages, scratch, sweep, tena
 from berth_runner.cgroups import Group, Groups, is_alive, start_time
 from berth_runner.config import SHARED_FOLDERS, Config
 from berth_runner.disk_usage import DiskUsage
-from berth_runner.font_cache import build_font_cache, find_font_cache, needs_font_cache
+from berth_runner.font_cache import build_font_cache, find_font_cache, needs_font_cache, own_folder
 from berth_runner.fork_server import Child, ChildLostError, ForkServer
 from berth_runner.levels import Choice
 from berth_runner.namespaces import random_uid
@@ -212,7 +212,8 @@ class Children:
             "cacheDir": None if fonts is None else str(fonts),
             "paths": [*self._config.python_paths, *([self._config.node_path] if self._config.node_path else [])],
         }
-        return ForkServer(settings, self._environment(None if fonts is None else str(fonts)))
+        # matplotlib takes no folder that it may not write to: it gets a copy.
+        return ForkServer(settings, self._environment(None if fonts is None else str(own_folder(self._config))))
 
     def _environment(self, cache: str | None = None) -> dict[str, str]:
         """Return the whole environment of every process below us: nothing of our own passes."""

@@ -53,7 +53,10 @@ def read_cache(folder: str | None) -> dict[str, bytes]:
 
 def _fill_cache(cache: dict[str, bytes]) -> None:
     """matplotlib ignores a cache folder that it can't write to, so it gets a copy of its own."""
+    if not cache:
+        return
     target = Path(os.environ["MPLCONFIGDIR"])
+    target.mkdir(parents=True, exist_ok=True)
     for name, content in cache.items():
         if not (target / name).exists():
             (target / name).write_bytes(content)

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FunctionRun } from './function-run.ts'
 import { environmentCommand, hasOwnFolders } from './environment-command.ts'
 import { IMAGE_PATH, type RunnerImage } from './images.ts'
+import { FONTS } from './paths.ts'
 
 /** What the emulator of the runtime interface answered, not yet as Lambda would put it. */
 export interface RawAnswer {
@@ -139,6 +140,7 @@ const variablesOf = (run: FunctionRun, image: RunnerImage, endpoint: string): Re
   TZ: ':UTC',
   PYTHONDONTWRITEBYTECODE: '1',
   MPLBACKEND: 'Agg',
+  MPLCONFIGDIR: FONTS,
   ...image.variables,
   ...run.environment,
   PATH: IMAGE_PATH,

@@ -5,6 +5,8 @@ export const ROOT = resolve(import.meta.dirname, '../..')
 const CACHE = join(ROOT, '.cache', 'aws-local')
 export const EMULATOR_PYTHON = join(CACHE, 'venv', 'bin', 'python')
 export const RUNTIME_PYTHON = join(CACHE, 'runtime', 'bin', 'python')
+/** matplotlib's list of fonts, where the image has one too. */
+export const FONTS = join(CACHE, 'runtime', 'matplotlib')
 export const OWN_PYTHON = join(ROOT, '.venv', 'bin', 'python')
 export const RIE = join(ROOT, '.cache', 'rie', 'aws-lambda-rie')
 export const RUNNER_IMAGE = join(ROOT, 'runner-image')

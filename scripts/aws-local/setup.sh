@@ -41,7 +41,7 @@ make_runtime() {
     say "no Python of .venv's version here that a user without rights may start: functions will run as root"
     return 0
   }
-  wanted="$PWD $python $("$python" --version)"
+  wanted="$PWD $python $("$python" --version) $(sha256sum < runner-image/requirements.txt)"
   if is_current runtime "$wanted" && [ -x "$folder/runtime/bin/python" ]; then return 0; fi
   say "preparing the Python of the functions in $folder/runtime"
   rm -rf "$folder/runtime"
@@ -49,6 +49,8 @@ make_runtime() {
   for own in "$folder"/runtime/lib/python3*/site-packages; do
     for libraries in "$PWD"/.venv/lib/python3*/site-packages; do printf '%s\n' "$libraries" > "$own/libraries.pth"; done
   done
+  # As the image does: otherwise every environment would look for all fonts at its start.
+  MPLCONFIGDIR="$folder/runtime/matplotlib" "$folder/runtime/bin/python" -c 'import matplotlib.font_manager'
   mark runtime "$wanted"
 }
 

@@ -2,8 +2,12 @@
 
 import base64
 import json
+import subprocess
+import sys
+import tempfile
 import urllib.error
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lambda_environment import SECRET, Environment, environment, run_event, why_not
@@ -125,8 +129,6 @@ found"""
 
 def test_a_control_shows_that_the_emulator_hands_the_credentials_over(berth):
     # The emulator's own environment is not protected: there the same search finds them.
-    from pathlib import Path
-
     processes = [Path(f"/proc/{pid}/environ") for pid in children_of(berth._process.pid)]
     assert any(SECRET.encode() in path.read_bytes() for path in processes)
 
@@ -254,6 +256,33 @@ def test_the_first_run_of_an_environment_waits_for_what_would_pass_for_its_own_w
 
     assert main_of(first)[0]
     assert main_of(first) == main_of(second), "the runtime is the same: the first run has left it clean"
+
+
+def test_the_list_of_fonts_that_the_image_brings_is_the_one_that_matplotlib_uses():
+    """It takes no folder that it may not write to, and would look for all fonts again at every cold start."""
+    look = (
+        "import glob, matplotlib.font_manager\n"
+        "names = {font.name for font in matplotlib.font_manager.fontManager.ttflist}\n"
+        "'Baked Sans' in names, len(names) > 1, glob.glob('/tmp/matplotlib-*')"
+    )
+    with tempfile.TemporaryDirectory(dir="/var") as folder:
+        bake_fonts(Path(folder))
+        with environment(MPLCONFIGDIR=folder) as fresh:
+            first, second = (main_of(fresh.run(look)) for _ in range(2))
+
+    assert first == second == [True, True, []]
+
+
+def bake_fonts(folder: Path) -> None:
+    """As the Dockerfile does, and one font more by which the list is known again."""
+    folder.chmod(0o755)
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"], env={"MPLCONFIGDIR": str(folder)}, check=True
+    )
+    (fonts,) = folder.glob("fontlist-*.json")
+    listed = json.loads(fonts.read_text())
+    listed["ttflist"].append({**listed["ttflist"][0], "name": "Baked Sans"})
+    fonts.write_text(json.dumps(listed))
 
 
 def test_an_environment_serves_one_tenant_only():
