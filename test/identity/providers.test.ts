@@ -90,6 +90,29 @@ describe.each<[string, ReadProviderEvent, readonly [string, unknown, object][]]>
       ],
       ['another change', change('UPDATE', supabaseRow('u-1'), supabaseRow('u-1')), { type: 'ignored' }],
       ['a row that went', change('DELETE', null, supabaseRow('u-1')), { type: 'user.deleted', uid: 'u-1' }],
+      [
+        'a row that was marked as deleted, anonymous or not',
+        change(
+          'UPDATE',
+          supabaseRow('u-1', { is_anonymous: true, deleted_at: '2026-11-22T10:00:00+00:00' }),
+          supabaseRow('u-1', { is_anonymous: true, deleted_at: null }),
+        ),
+        { type: 'user.deleted', uid: 'u-1', eventId: 'deleted:u-1' },
+      ],
+      [
+        'control: a row that is not marked',
+        change('UPDATE', supabaseRow('u-1', { deleted_at: null }), supabaseRow('u-1')),
+        { type: 'ignored' },
+      ],
+      [
+        'a change of a row that bears the mark already',
+        change(
+          'UPDATE',
+          supabaseRow('u-1', { deleted_at: 'then' }),
+          supabaseRow('u-1', { deleted_at: 'then', email_confirmed_at: null }),
+        ),
+        { type: 'ignored' },
+      ],
       ['an anonymous user', change('INSERT', supabaseRow('u-1', { is_anonymous: true }), null), { type: 'ignored' }],
       ['another table', { ...change('INSERT', { id: 'u-1' }, null), schema: 'public' }, { type: 'ignored' }],
       ['the Auth hook before a user exists', supabaseAuthHook('u-1'), { type: 'ignored' }],

@@ -7,6 +7,7 @@ const row = z.object({
   id: uidSchema,
   email_confirmed_at: z.string().nullish(),
   is_anonymous: z.boolean().nullish(),
+  deleted_at: z.string().nullish(),
 })
 
 /**
@@ -19,21 +20,35 @@ export const readSupabaseEvent: ReadProviderEvent = (body) => {
     return ignored('an Auth hook, which comes before the user exists; use a database webhook on auth.users')
   const { type, schema, table } = readShape(change, body)
   if (schema !== 'auth' || table !== 'users') return ignored('a table other than auth.users')
-  if (type === 'DELETE') {
-    const { id } = readShape(z.object({ old_record: row }), body).old_record
-    return { type: 'user.deleted', uid: id, emailVerified: false, eventId: `deleted:${id}` }
-  }
+  if (type === 'DELETE') return wentAway(readShape(z.object({ old_record: row }), body).old_record)
   const { record } = readShape(z.object({ record: row }), body)
+  if (type === 'INSERT')
+    return record.is_anonymous === true ? ignored('an anonymous user') : cameToBe(record, 'inserted')
+  return readUpdate(record, readShape(z.object({ old_record: row }), body).old_record)
+}
+
+type Row = z.output<typeof row>
+
+const readUpdate = (record: Row, before: Row): ProviderEvent => {
+  // `deleteUser(id, true)` leaves the row, for good: nobody can sign in by it any more.
+  if (isMarked(record)) return isMarked(before) ? ignored('a change of a deleted user') : wentAway(record)
   if (record.is_anonymous === true) return ignored('an anonymous user')
-  if (type === 'INSERT') return cameToBe(record, 'inserted')
-  const { old_record: before } = readShape(z.object({ old_record: row }), body)
   const changed = confirmed(record) && (!confirmed(before) || before.is_anonymous === true)
   return changed ? cameToBe(record, 'confirmed') : ignored('a change that does not concern Berth')
 }
 
-const confirmed = ({ email_confirmed_at: at }: z.output<typeof row>): boolean => at !== null && at !== undefined
+const isMarked = ({ deleted_at: at }: Row): boolean => at !== null && at !== undefined
 
-const cameToBe = (record: z.output<typeof row>, how: string): ProviderEvent => ({
+const confirmed = ({ email_confirmed_at: at }: Row): boolean => at !== null && at !== undefined
+
+const wentAway = ({ id }: Row): ProviderEvent => ({
+  type: 'user.deleted',
+  uid: id,
+  emailVerified: false,
+  eventId: `deleted:${id}`,
+})
+
+const cameToBe = (record: Row, how: string): ProviderEvent => ({
   type: 'user.created',
   uid: record.id,
   emailVerified: confirmed(record),
