@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Clock } from '../domain/ports/clock.ts'
 
 export interface SourceLimiterOptions {
@@ -42,9 +43,13 @@ export const createSourceLimiter = (options: SourceLimiterOptions): SourceLimite
   }
 }
 
-/** An IPv6 customer has a /64 at least, so that is one source. */
-export const sourceOf = (address: string | undefined): string => {
-  if (address === undefined) return 'unknown'
+/**
+ * An IPv6 customer has a /64 at least, so that is one source. Behind a proxy the address is what that wrote: some add the port, which is
+ * another for each connection, and what is no address is one source with all else that is none.
+ */
+export const sourceOf = (told: string | undefined): string => {
+  const address = bareAddress(told ?? '')
+  if (isIP(address) === 0) return 'unknown'
   if (!address.includes(':')) return address
   if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7)
   const [head = '', tail = ''] = address.split('::')
@@ -53,3 +58,7 @@ export const sourceOf = (address: string | undefined): string => {
   const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
   return [...left, ...zeros, ...right].slice(0, 4).join(':')
 }
+
+/** Without the port, as in `203.0.113.7:50123` and `[2001:db8::1]:50123`. */
+const bareAddress = (told: string): string =>
+  /^\[([\da-f:.]+)\](?::\d+)?$/i.exec(told)?.[1] ?? /^([\d.]+):\d+$/.exec(told)?.[1] ?? told

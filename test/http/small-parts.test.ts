@@ -49,6 +49,14 @@ describe('the limiter of source addresses', () => {
     ['2001:db8:1:2::9', '2001:db8:1:2'],
     ['2001:db8::9', '2001:db8:0:0'],
     ['::1', '0:0:0:0'],
+    // Some proxies tell the port as well, which is another for each connection.
+    ['203.0.113.7:50123', '203.0.113.7'],
+    ['[2001:db8:1:2::9]:50123', '2001:db8:1:2'],
+    ['[2001:db8:1:2::9]', '2001:db8:1:2'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['whatever a caller writes', 'unknown'],
+    ['203.0.113.7:x', 'unknown'],
+    ['', 'unknown'],
     [undefined, 'unknown'],
   ])('takes %s for %s', (address, source) => {
     expect(sourceOf(address)).toBe(source)
