@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
-import { BerthError } from '../domain/errors.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { OidcIssuer } from './oidc-issuer.ts'
 
@@ -17,30 +17,39 @@ const FETCH_TIMEOUT_MS = 5000
 const OUTAGE_PAUSE_MS = 1000
 
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() })
+/** An empty one would replace the keys that are known, and every user would be told that their token is bad. */
+const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) })
+
+type Ask = (url: string, init: RequestInit) => Promise<Response>
 
 /** Keys of one issuer: fetched once for all who wait, cached, and refetched with a cooldown when a key id is new. */
 export const createIssuerKeys = ({ issuer, clock, fetch, cooldownMs = 30_000 }: IssuerKeysOptions): JWTVerifyGetKey => {
   let failedAt = Number.NEGATIVE_INFINITY
   let keys: Promise<JWTVerifyGetKey> | null = null
 
-  const guardedFetch = async (url: string, init: RequestInit): Promise<Response> => {
-    if (clock.monotonicMs() - failedAt < OUTAGE_PAUSE_MS) throw unavailable(issuer)
-    try {
-      const response = await fetch(url, init)
-      if (response.status !== 200) throw new Error(`status ${response.status}`)
-      return response
-    } catch (cause) {
-      failedAt = clock.monotonicMs()
-      throw unavailable(issuer, cause)
+  /** An answer that is none, such as the page of a proxy, is an outage like any other. */
+  const asking =
+    (schema: z.ZodType): Ask =>
+    async (url, init) => {
+      if (clock.monotonicMs() - failedAt < OUTAGE_PAUSE_MS) throw unavailable(issuer)
+      try {
+        const response = await fetch(url, init)
+        if (response.status !== 200) throw new Error(`status ${response.status}`)
+        const body: unknown = await response.json()
+        schema.parse(body)
+        return Response.json(body)
+      } catch (cause) {
+        failedAt = clock.monotonicMs()
+        throw unavailable(issuer, cause)
+      }
     }
-  }
 
   const open = async (): Promise<JWTVerifyGetKey> => {
-    const url = issuer.jwksUri ?? (await discover(issuer, guardedFetch))
+    const url = issuer.jwksUri ?? (await discover(issuer, asking))
     return createRemoteJWKSet(new URL(url), {
       cooldownDuration: cooldownMs,
       timeoutDuration: FETCH_TIMEOUT_MS,
-      [customFetch]: guardedFetch,
+      [customFetch]: asking(keySetSchema),
     })
   }
 
@@ -62,23 +71,15 @@ export const createIssuerKeys = ({ issuer, clock, fetch, cooldownMs = 30_000 }: 
   }
 }
 
-const discover = async (
-  issuer: OidcIssuer,
-  fetch: (url: string, init: RequestInit) => Promise<Response>,
-): Promise<string> => {
-  const url = `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
-  const parsed = discoverySchema.safeParse(await response.json().catch(() => null))
-  if (!parsed.success || parsed.data.issuer !== issuer.issuer)
-    throw unavailable(issuer, parsed.error ?? new Error('the discovery document names another issuer'))
-  return parsed.data.jwks_uri
+const discover = async ({ issuer }: OidcIssuer, asking: (schema: z.ZodType) => Ask): Promise<string> => {
+  const own = discoverySchema.refine((found) => found.issuer === issuer, 'the document names another issuer')
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+  const response = await asking(own)(url, { redirect: 'manual', signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
+  return own.parse(await response.json()).jwks_uri
 }
 
-/** A key set that cannot be read is the issuer's fault; a key id that is not in it is the token's. */
-const isOutage = (error: unknown): boolean =>
-  error instanceof errors.JWKSTimeout ||
-  error instanceof errors.JWKSInvalid ||
-  (error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC')
+/** What jose finds wrong is the token; a key that cannot be imported is the issuer's fault, and no error of jose's. */
+const isOutage = (error: unknown): boolean => !isBerthError(error) && !(error instanceof errors.JOSEError)
 
 const unavailable = (issuer: OidcIssuer, cause?: unknown): BerthError =>
   new BerthError('identity_unavailable', `The keys of the issuer ${issuer.issuer} cannot be read now.`, {

@@ -159,6 +159,7 @@ describe('a bearer JWT', () => {
     const verifier = verifierOf()
     const token = await issuer.sign(key)
     await verifier.verify(token, { signal })
+    await issuer.addKey('k2')
     issuer.withdrawKey('k1')
 
     expect(await verifier.verify(token, { signal })).toMatchObject({ kind: 'user' })

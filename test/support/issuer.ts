@@ -12,6 +12,8 @@ export interface TestIssuer extends AsyncDisposable {
   withdrawKey(kid: string): void
   /** Every answer is an error from now on. */
   setDown(down: boolean): void
+  /** Answered in place of every document, with status 200; null ends that. */
+  setBody(text: string | null): void
   sign(key: CryptoKey, claims?: JWTPayload, header?: { alg?: string; kid?: string }): Promise<string>
 }
 
@@ -20,12 +22,13 @@ export const startIssuer = async (): Promise<TestIssuer> => {
   const keys = new Map<string, object>()
   let fetches = 0
   let down = false
+  let instead: string | null = null
   const server = createServer((request, response) => {
     if (request.url === '/keys') fetches += 1
     const { port } = server.address() as { port: number }
     const base = `http://127.0.0.1:${port}`
     const body = request.url === '/keys' ? { keys: [...keys.values()] } : { issuer: base, jwks_uri: `${base}/keys` }
-    response.writeHead(down ? 500 : 200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+    response.writeHead(down ? 500 : 200, { 'Content-Type': 'application/json' }).end(instead ?? JSON.stringify(body))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -42,6 +45,9 @@ export const startIssuer = async (): Promise<TestIssuer> => {
     withdrawKey: (kid) => void keys.delete(kid),
     setDown: (value) => {
       down = value
+    },
+    setBody: (text) => {
+      instead = text
     },
     sign: (key, claims = {}, { alg = 'ES256', kid = 'k1' } = {}) => {
       const seconds = Math.floor(Date.now() / 1000)
