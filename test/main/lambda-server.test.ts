@@ -80,9 +80,7 @@ test('a user who signs up by the hook gets a function of their own, runs code wi
   expect((await alice('GET', '/v1/files/none.csv?direct=true')).status).toBe(404)
 
   await hook({ type: 'user.deleted', data: { project: 'demo', uid: 'alice' } })
-  await expect
-    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status)
-    .toBe(200)
+  await expect.poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status).toBe(200)
   const receipt = (await server.operator('GET', `/v1/tenants/${id}/receipt`)).body
   const kinds = receipt.verifiedAbsent.map(({ kind }: { kind: string }) => kind)
   expect(kinds.length, JSON.stringify(receipt)).toBeGreaterThan(2)

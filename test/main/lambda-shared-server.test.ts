@@ -32,9 +32,7 @@ test('tenants of a shared function run code, are refused files, and are deleted 
   const me = await alice('GET', '/v1/me')
   const id = String(me.body.tenant.id)
   await server.operator('DELETE', `/v1/tenants/${id}`)
-  await expect
-    .poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status)
-    .toBe(200)
+  await expect.poll(async () => (await server.operator('GET', `/v1/tenants/${id}/receipt`)).status).toBe(200)
 
   expect(run.body, JSON.stringify(server.events.slice(-10))).toMatchObject({ results: [{ text: '42' }] })
   expect(named.body.code).toBe('unsupported')

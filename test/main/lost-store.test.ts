@@ -41,9 +41,7 @@ const loseDatabase = async (dataDir: string): Promise<void> => {
 }
 
 const recorded = (server: RunningServer, count: number) =>
-  expect
-    .poll(() => server.events.filter(({ code }) => code === 'berth.owner_recorded').length)
-    .toBe(count)
+  expect.poll(() => server.events.filter(({ code }) => code === 'berth.owner_recorded').length).toBe(count)
 
 const reads = (server: RunningServer, name: string, file: string) =>
   server.as(name)('POST', '/v1/runs', {
