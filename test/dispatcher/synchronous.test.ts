@@ -82,6 +82,24 @@ test('a run that ends while it is looked for is found', async () => {
   expect((await found).run).toEqual(run)
 })
 
+test('a run that is written while its cancel looks for it has ended, and is not unknown', async () => {
+  let meanwhile = async (): Promise<unknown> => null
+  await using site = await openDispatchSite({
+    faultyRuns: (runs) => ({
+      ...runs,
+      requestCancel: async (...asked) => {
+        const found = await runs.requestCancel(...asked)
+        await meanwhile()
+        return found
+      },
+    }),
+  })
+  const { run, tenantId } = await site.dispatcher.run(ask())
+  meanwhile = () => site.dispatcher.list({ tenantId, status: null, cursor: null, limit: 1 })
+
+  expect(await codeOf(site.dispatcher.cancel(tenantId, run.id))).toBe('conflict')
+})
+
 test('a run of another tenant is not found', async () => {
   await using site = await openDispatchSite()
   const { run } = await site.dispatcher.run(ask())
