@@ -83,13 +83,13 @@ test('a run that ends while it is looked for is found', async () => {
 })
 
 test('a run that is written while its cancel looks for it has ended, and is not unknown', async () => {
-  let meanwhile = async (): Promise<unknown> => null
+  let meanwhile: (() => Promise<unknown>) | null = null
   await using site = await openDispatchSite({
     faultyRuns: (runs) => ({
       ...runs,
       requestCancel: async (...asked) => {
         const found = await runs.requestCancel(...asked)
-        await meanwhile()
+        await meanwhile?.()
         return found
       },
     }),
