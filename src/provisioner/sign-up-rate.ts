@@ -42,7 +42,7 @@ export const createSignUpRate = (clock: Clock, perMinute: number): SignUpRate =>
       throw new BerthError(
         'rate_limited',
         `More than ${perMinute} new tenants of this identity project came within a minute (BERTH_SIGN_UPS_PER_MINUTE).`,
-        { retryAfterSeconds },
+        { retryAfterSeconds, data: { limit: 'BERTH_SIGN_UPS_PER_MINUTE' } },
       )
     },
   }

@@ -39,7 +39,11 @@ export const createSignUps = (
         byOperator ? record(externalId, event) : admitted(externalId, () => record(externalId, event))
       ).catch((error: unknown) => {
         if (!isBerthError(error) || !REFUSALS.has(error.code)) throw error
-        deps.events.emit({ code: 'tenant.sign_up_refused', level: 'warn', detail: { reason: error.code } })
+        deps.events.emit({
+          code: 'tenant.sign_up_refused',
+          level: 'warn',
+          detail: { reason: error.code, limit: limitOf(error) },
+        })
         room.check()
         throw error
       })
@@ -77,6 +81,9 @@ export const createSignUps = (
 }
 
 const REFUSALS: ReadonlySet<string> = new Set(['berth_cap_reached', 'rate_limited'])
+
+/** The setting that an operator may raise: the alarm must say which, for nobody reads what the caller was answered. */
+const limitOf = ({ data: { limit } }: BerthError): string | null => (typeof limit === 'string' ? limit : null)
 
 type RecordSignUp = (externalId: ExternalId, event: HookEvent | null) => Promise<SignUp>
 
@@ -127,5 +134,9 @@ const createRecord = (
 
 const noRoom = (error: unknown): unknown =>
   isBerthError(error) && error.code === 'berth_cap_reached'
-    ? new BerthError('berth_cap_reached', 'No cell has room for another berth', { cause: error, retryAfterSeconds: 60 })
+    ? new BerthError('berth_cap_reached', 'No cell has room for another berth', {
+        cause: error,
+        retryAfterSeconds: 60,
+        data: { limit: 'BERTH_CELLS' },
+      })
     : error

@@ -51,7 +51,7 @@ export const assertProjectHasRoom = async (
   throw new BerthError(
     'berth_cap_reached',
     `The tenants of this identity project have all ${most} berths that they may have; an operator must raise BERTH_MAX_BERTHS_PER_PROJECT or delete tenants`,
-    { retryAfterSeconds: 60, data: { maxBerthsPerProject: most } },
+    { retryAfterSeconds: 60, data: { maxBerthsPerProject: most, limit: 'BERTH_MAX_BERTHS_PER_PROJECT' } },
   )
 }
 
@@ -135,6 +135,6 @@ export const claimBerth = async (db: Kysely<Tables>, traits: DatabaseTraits, cla
   throw new BerthError(
     'berth_cap_reached',
     `The cap of ${claim.maxBerths} berths is reached; an operator must raise BERTH_MAX_BERTHS or delete tenants`,
-    { retryAfterSeconds: 60, data: { maxBerths: claim.maxBerths } },
+    { retryAfterSeconds: 60, data: { maxBerths: claim.maxBerths, limit: 'BERTH_MAX_BERTHS' } },
   )
 }

@@ -74,11 +74,26 @@ test('the operator is told once at 80 % of the berths and once when none is left
   expect(await site.provisioner.room()).toBe('at_cap')
 })
 
-test('a refused sign-up is told without a name', async () => {
-  await using site = await openProvisioningSite({ maxBerths: 1 })
+test.each([
+  ['BERTH_MAX_BERTHS', { maxBerths: 1 }, 'berth_cap_reached'],
+  ['BERTH_MAX_BERTHS_PER_PROJECT', { maxBerths: 9, maxBerthsPerProject: 1 }, 'berth_cap_reached'],
+  ['BERTH_SIGN_UPS_PER_MINUTE', { maxBerths: 9, signUpsPerMinute: 1 }, 'rate_limited'],
+])('a sign-up that %s refuses is told with that setting and without a name', async (limit, options, reason) => {
+  await using site = await openProvisioningSite({ ...options, clock: { ...clock, monotonicMs: () => 0 } })
+  await site.provisioner.signUp(externalId('a'), null)
+  const refused = site.log.next('tenant.sign_up_refused')
+  await codeOf(site.provisioner.signUp(externalId('name-of-ada'), null))
+
+  expect(await refused).toMatchObject({ level: 'warn', detail: { reason, limit } })
+  expect(JSON.stringify(await refused)).not.toContain('name-of-ada')
+})
+
+test('a sign-up for which no cell has room is told with the cells', async () => {
+  const picks = ['home', null]
+  await using site = await openProvisioningSite({ maxBerths: 9, pickCell: async () => picks.shift() ?? null })
   await site.provisioner.signUp(externalId('a'), null)
   const refused = site.log.next('tenant.sign_up_refused')
   await codeOf(site.provisioner.signUp(externalId('b'), null))
 
-  expect(await refused).toMatchObject({ level: 'warn', detail: { reason: 'berth_cap_reached' } })
+  expect(await refused).toMatchObject({ detail: { reason: 'berth_cap_reached', limit: 'BERTH_CELLS' } })
 })
