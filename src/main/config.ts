@@ -145,6 +145,7 @@ const contradictions = (env: Environment): readonly Problem[] => {
     ...atMost('BERTH_SPARES', 'BERTH_MAX_BERTHS'),
     ...hookContradictions(env),
     ...issuerContradictions(env),
+    ...tenantsInOne(env),
     ...firebaseContradictions(env),
     ...cellContradictions(env),
   ]
@@ -169,6 +170,18 @@ const issuerContradictions = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): rea
       return details.filter((detail) => detail !== null).map((detail) => ({ variable: 'BERTH_OIDC_ISSUERS', detail }))
     })
     .toArray()
+
+/** All identity tenants of a Firebase project share issuer, audience and keys: without the claim a uid of one would be that of another. */
+const tenantsInOne = ({ BERTH_OIDC_ISSUERS: issuers }: Environment): readonly Problem[] =>
+  issuers
+    .filter(({ issuer, tenantClaim }) => FIREBASE_ISSUER.test(issuer) && tenantClaim !== FIREBASE_TENANT)
+    .map(({ project }) => ({
+      variable: 'BERTH_OIDC_ISSUERS',
+      detail: `expected tenantClaim ${JSON.stringify(FIREBASE_TENANT)} at an issuer of Firebase, got none or another in the project ${JSON.stringify(project)}; or use BERTH_FIREBASE, which has a list of tenants as well`,
+    }))
+
+const FIREBASE_ISSUER = /^https:\/\/securetoken\.google\.com\//
+const FIREBASE_TENANT = 'firebase.tenant'
 
 const cellContradictions = (env: Environment): readonly Problem[] => {
   if (env.BERTH_BACKEND === 'local') return []

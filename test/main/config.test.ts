@@ -178,6 +178,17 @@ describe('the configuration', () => {
     expect(parseConfig(entries({ audience: 'cli' })).oidcIssuers).toHaveLength(2)
   })
 
+  test('refuses an issuer of Firebase whose identity tenants would be taken for one, as they share their keys', () => {
+    const firebase = { project: 'p', issuer: 'https://securetoken.google.com/demo-p', audience: 'demo-p' }
+    const entry = (more: object) => ({ BERTH_OIDC_ISSUERS: JSON.stringify([{ ...firebase, ...more }]) })
+
+    for (const tenantClaim of [undefined, 'tenant'])
+      expect(refusalOf(entry({ tenantClaim })).message).toMatch(
+        /^BERTH_OIDC_ISSUERS: expected tenantClaim "firebase\.tenant" at an issuer of Firebase/,
+      )
+    expect(parseConfig(entry({ tenantClaim: 'firebase.tenant' })).oidcIssuers).toHaveLength(1)
+  })
+
   test('refuses two issuers in one project, as the subject of one could be that of the other', () => {
     const issuers = ['https://a', 'https://b'].map((issuer) => ({ project: 'p', issuer, audience: 'x' }))
     const [first] = issuers
