@@ -58,6 +58,26 @@ describe('a server with a Firebase project', () => {
       () => sign({ iss: 'https://securetoken.google.com/demo-other', aud: 'demo-other' }),
       'not one that this server trusts',
     ],
+    [
+      'that is a session cookie',
+      () => sign({ iss: 'https://session.firebase.google.com/demo-berth' }),
+      'not one that this server trusts',
+    ],
+    [
+      'that is a custom token, which only Google may take',
+      () =>
+        sign({
+          iss: 'admin@demo-berth.iam.gserviceaccount.com',
+          aud: 'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit',
+          uid: 'ada',
+        }),
+      'not one that this server trusts',
+    ],
+    [
+      'of a blocking function, of the same issuer and keys',
+      () => sign({ aud: 'https://us-central1-demo-berth.cloudfunctions.net/beforeCreate', event_type: 'beforeCreate' }),
+      'the claim "aud" does not hold',
+    ],
     ['of a tenant that is not let in', () => sign({ firebase: { tenant: 'red' } }), 'Identity Platform tenant'],
   ])('answers 401 to a token %s', async (_name, make, reason) => {
     const answer = await server.call('GET', '/v1/runs', { key: await make() })
