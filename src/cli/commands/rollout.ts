@@ -164,7 +164,7 @@ const berthsOf = async (tenantIds: readonly TenantId[]) => {
 const tenantIdOf = (text: string) => {
   const parsed = tenantIdSchema.safeParse(text)
   if (parsed.success) return parsed.data
-  throw usageError(`expected the id of a tenant, got ${JSON.stringify(text)}`, 'berth tenants list names them.')
+  throw usageError(`expected the id of a tenant, got ${JSON.stringify(text)}`, 'berth tenants ls names them.')
 }
 
 const berthIdOf = (text: string) => {

@@ -46,5 +46,5 @@ export const tenantsIn = async (
 
 const hasNone = (tenantIds: readonly TenantId[]): BerthError =>
   new BerthError('not_found', `No such tenant, or none with a berth: ${tenantIds.join(', ')}`, {
-    data: { remedy: 'Nothing was changed. Leave them out; berth tenants list names who is there.' },
+    data: { remedy: 'Nothing was changed. Leave them out; berth tenants ls names who is there.' },
   })
