@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { BerthError } from '../../src/domain/errors.ts'
 import type { Clock } from '../../src/domain/ports/clock.ts'
 import type { RunStore } from '../../src/domain/ports/store.ts'
-import { codeOf } from '../contract/content.ts'
+import { codeOf, quiet } from '../contract/content.ts'
 import { ask, type DispatchSiteOptions, hastyClock, openDispatchSite } from '../support/dispatch-site.ts'
 import { clock as systemClock } from '../support/provisioning-site.ts'
 
@@ -81,6 +81,8 @@ test('a full buffer while the store is away refuses new runs, and takes them aga
       await runs.record(batch)
     }),
   })
+  // The berth is there first: so many who wait for it keep a busy machine from making it, until their time is over.
+  await site.provisioner.ensureBerth(ask().who, { signal: quiet() })
   const codes = await Promise.all(Array.from({ length: 2200 }, () => codeOf(site.dispatcher.run(ask()))))
   codes.push(await codeOf(site.dispatcher.run(ask())))
 
