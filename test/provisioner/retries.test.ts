@@ -55,7 +55,7 @@ test('a backend that hangs is given up after the time of one attempt', async () 
     hung.add(berthId)
     await new Promise<void>(() => undefined)
   }
-  await using site = await openProvisioningSite({ attemptTimeoutMs: 50, fault: hangOnce })
+  await using site = await openProvisioningSite({ attemptTimeoutMs: 1000, fault: hangOnce })
   site.work()
 
   const { berth } = await site.provisioner.ensureBerth(externalId('ada'), { signal })

@@ -87,7 +87,7 @@ export const openProvisioningSite = async (
       maxBerths: 1000,
       pollMs: 50,
       leaseMs: 2000,
-      readyWaitMs: 5000,
+      readyWaitMs: 120_000,
       ...settings,
     },
   )
