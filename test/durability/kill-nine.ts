@@ -22,6 +22,8 @@ export const expectNothingLostOver = async (env: Readonly<Record<string, string>
       BERTH_MAX_BERTHS: '100000',
       BERTH_RATE_PER_MINUTE: '100000',
       BERTH_SPARES: '3',
+      BERTH_LOCAL_SPARES: '1',
+      BERTH_LOCAL_NODE_SPARES: '0',
       ...env,
     })
 

@@ -28,8 +28,15 @@ export const startEmulators = async (hook: HookPackage, firstGeneration: HookPac
     [FIREBASE, 'emulators:start', '--only', 'auth,functions', '--project', PROJECT],
     {
       cwd: hook.folder,
-      // A home of their own: they keep settings there. CI and the other keep them from asking the network.
-      env: { ...bareEnvironment(), HOME: hook.folder, CI: '1', METADATA_SERVER_DETECTION: 'none' },
+      // A home of their own: they keep settings there. The others keep them from asking the network: Google for credentials, and npm for newer
+      // packages, for ten seconds each time where it gets no answer.
+      env: {
+        ...bareEnvironment(),
+        HOME: hook.folder,
+        CI: '1',
+        METADATA_SERVER_DETECTION: 'none',
+        npm_config_offline: 'true',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   )
