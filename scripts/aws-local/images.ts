@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { copyRunner } from '../copy-runner.ts'
 import { IMAGE_COPIES, ROOT, RUNNER_IMAGE } from './paths.ts'
 
 /** What stands for a container image here: a folder with Python code. */
@@ -89,10 +90,7 @@ export const createImages = (): Images => {
     if (content.version === undefined) return { ...OWN, variables }
     const folder = await newFolder()
     // With its times: Python would not believe what is compiled already.
-    await cp(join(RUNNER_IMAGE, 'berth_runner'), join(folder, 'berth_runner'), {
-      recursive: true,
-      preserveTimestamps: true,
-    })
+    await copyRunner(join(RUNNER_IMAGE, 'berth_runner'), join(folder, 'berth_runner'))
     await writeFile(join(folder, 'VERSION'), `${content.version}\n`, { mode: 0o644 })
     const around = wrapperOf(content)
     if (around === null) return { ...OWN, folder, variables }

@@ -1,11 +1,12 @@
 import { readFileSync, watch } from 'node:fs'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBerth } from '../../src/client/berth.ts'
 import { type Wanted, wantedImageSchema } from '../../src/domain/wanted-image.ts'
 import { descendants } from '../../scripts/bench/process-memory.ts'
+import { copyRunner } from '../../scripts/copy-runner.ts'
 import { createServerUnderTest } from './server-under-test.ts'
 
 const packaged = fileURLToPath(new URL('../../runner-image', import.meta.url))
@@ -17,7 +18,7 @@ export const makeRolloutMachine = async () => {
   const dataDir = join(folder, 'state')
   const runnerDir = join(folder, 'runner')
   await mkdir(dataDir)
-  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
+  await copyRunner(packaged, runnerDir)
   const listeners = new Set<(line: string) => void>()
   const server = await createServerUnderTest(
     { BERTH_DATA_DIR: dataDir, BERTH_SPARES: '1', BERTH_LOCAL_SPARES: '1', BERTH_LOCAL_NODE_SPARES: '0' },

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createStoreActivity } from '../../src/main/deployment/store-activity.ts'
@@ -8,6 +8,7 @@ import { createSystemClock } from '../../src/main/system-clock.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { makeBackend, makeFolder, oneRun } from '../backends/local/subject.ts'
 import { quiet } from '../contract/content.ts'
+import { copyRunner } from '../../scripts/copy-runner.ts'
 
 export const packaged = fileURLToPath(new URL('../../runner-image', import.meta.url))
 const clock = createSystemClock()
@@ -37,7 +38,7 @@ export const makeMachine = async (berths: number) => {
   const folder = resources.use(await makeFolder())
   const runnerDir = join(folder.path, 'runner')
   await mkdir(runnerDir)
-  await cp(packaged, runnerDir, { recursive: true, preserveTimestamps: true })
+  await copyRunner(packaged, runnerDir)
   const install = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
   await install(7)
   let server = await openServer(folder.path)

@@ -1,9 +1,10 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openLocalWanted } from '../../src/main/local-wanted.ts'
 import type { BerthId } from '../../src/domain/ids.ts'
 import { codeOf, quiet } from '../contract/content.ts'
+import { copyRunner } from '../../scripts/copy-runner.ts'
 import { makeMachine, packaged } from './local-machine.ts'
 
 test('a rollout brings all berths to what is installed, with one new runner, and what is wanted says so', async () => {
@@ -34,7 +35,7 @@ test('a bad runner is rolled back with the reason, and the next good one goes th
   })
   expect(await machine.versionOf(0)).toBe(7)
   expect(await machine.wanted.read({ signal: quiet() })).toMatchObject(machine.fleet.present())
-  await cp(packaged, machine.runnerDir, { recursive: true })
+  await copyRunner(packaged, machine.runnerDir)
   await machine.install(9)
   expect([(await machine.start()).state, await machine.versionOf(0)]).toEqual(['done', 9])
 })

@@ -148,7 +148,9 @@ def environment(
         if version is not None or change is not None:
             package = Path(folder)
             package.chmod(0o755)
-            shutil.copytree(PACKAGE_ROOT / "berth_runner", package / "berth_runner")
+            shutil.copytree(
+                PACKAGE_ROOT / "berth_runner", package / "berth_runner", ignore=shutil.ignore_patterns("__pycache__")
+            )
             (package / "VERSION").write_text(f"{version or 1}\n")
         if change is not None:
             name, old, new = change

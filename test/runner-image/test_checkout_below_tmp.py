@@ -23,7 +23,11 @@ def checkout() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         # The sandbox shows the package to a user of its own, who must be able to walk there.
         Path(folder).chmod(0o755)
-        shutil.copytree(PACKAGE_ROOT / "berth_runner", Path(folder, "package/berth_runner"))
+        shutil.copytree(
+            PACKAGE_ROOT / "berth_runner",
+            Path(folder, "package/berth_runner"),
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         shutil.copy(PACKAGE_ROOT / "VERSION", Path(folder, "package/VERSION"))
         yield Path(folder)
 

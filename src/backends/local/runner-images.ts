@@ -22,6 +22,8 @@ export interface RunnerImages {
 
 const PACKAGE = 'berth_runner'
 const VERSION = 'VERSION'
+/** Python's name for what it has not finished compiling; it is renamed at any moment. */
+const UNFINISHED = /\.pyc\.\d+$/
 
 /** Of names and contents; what Python compiles for itself is no part of it. */
 const digestOf = async (dir: string): Promise<string> => {
@@ -50,7 +52,8 @@ const copy = async (runnerDir: string, to: string): Promise<void> => {
   try {
     await mkdir(to, { recursive: true, mode: 0o700 })
     // Times too: what Python has compiled beside its sources is good for them only.
-    const how = { recursive: true, dereference: true, preserveTimestamps: true }
+    const filter = (path: string): boolean => !UNFINISHED.test(path)
+    const how = { recursive: true, dereference: true, preserveTimestamps: true, filter }
     for (const name of [VERSION, PACKAGE]) await cp(join(runnerDir, name), join(to, name), how)
   } catch (cause) {
     throw new BerthError(

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import type { LocalBackendOptions } from '../../../src/backends/local/local-back
 import type { BerthEvent } from '../../../src/domain/ports/events.ts'
 import { createSystemClock } from '../../../src/main/system-clock.ts'
 import { codeOf, collect, quiet } from '../../contract/content.ts'
+import { copyRunner } from '../../../scripts/copy-runner.ts'
 import { makeBackend, makeFolder, oneRun } from './subject.ts'
 
 const packaged = fileURLToPath(new URL('../../../runner-image', import.meta.url))
@@ -18,7 +19,7 @@ const makeMachine = async ({
   const folder = await makeFolder()
   const runnerDir = join(folder.path, 'runner')
   await mkdir(runnerDir)
-  await cp(source, runnerDir, { recursive: true, preserveTimestamps: true })
+  await copyRunner(source, runnerDir)
   const installVersion = (version: number) => writeFile(join(runnerDir, 'VERSION'), `${version}\n`)
   await installVersion(7)
   const backend = await makeBackend({ runnerDir, ...options })
