@@ -158,6 +158,8 @@ const provisionerOptions = (config: Config, { pickCell, provisioning }: OpenedBa
   maxBerths: config.maxBerths,
   signUpsPerMinute: config.signUpsPerMinute,
   maxBerthsPerProject: config.maxBerthsPerProject,
+  // As many as the dispatcher would then take.
+  waitingPerTenant: config.concurrencyPerTenant + config.queuePerTenant,
 })
 
 const dispatcherOptions = (config: Config) => ({

@@ -126,7 +126,7 @@ const tenants = {
     default: 100,
     min: 0,
     max: 100_000,
-    reason: 'Runs of one tenant that may wait for their turn.',
+    reason: 'Runs of one tenant that may wait for their turn; also bounds calls that wait for a new berth.',
   }),
   BERTH_RUN_RETENTION_DAYS: wholeNumber({
     default: 30,

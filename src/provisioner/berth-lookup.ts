@@ -3,6 +3,7 @@ import { BerthError } from '../domain/errors.ts'
 import type { BerthId, TenantId } from '../domain/ids.ts'
 import { createKeyedWakes } from '../domain/keyed-wakes.ts'
 import type { Berth, TenantState } from '../domain/tenant.ts'
+import { createCrowd } from './crowd.ts'
 import type { ProvisionerDeps, TenantBerth, TenantReference } from './provisioner.ts'
 import type { SignUps } from './sign-ups.ts'
 import { createTenantFinder, type Found, keyOf } from './tenant-finder.ts'
@@ -23,7 +24,7 @@ export interface BerthLookup {
 
 export const createBerthLookup = (
   deps: Pick<ProvisionerDeps, 'store' | 'clock'> & Pick<SignUps, 'signUp'>,
-  options: { lookupTtlMs: number; readyWaitMs: number },
+  options: { lookupTtlMs: number; readyWaitMs: number; waitingPerTenant: number },
 ): BerthLookup => {
   const { clock } = deps
   const cache = new LRUCache<TenantId, TenantBerth>({
@@ -36,6 +37,7 @@ export const createBerthLookup = (
   const tenantIds = new LRUCache<string, TenantId>({ max: CACHED_TENANTS })
   const tenants = createTenantFinder(deps)
   const waits = createKeyedWakes<BerthId>(clock)
+  const crowd = createCrowd(options.waitingPerTenant)
   // A lookup that began before `forget` must not bring back what was forgotten, nor answer who came after.
   let generation = 0
 
@@ -50,21 +52,34 @@ export const createBerthLookup = (
     return tenantId === undefined ? undefined : cache.get(tenantId)
   }
 
-  const waitUntilReady = async (who: TenantReference, signal: AbortSignal): Promise<TenantBerth> => {
+  const look = async (who: TenantReference): Promise<TenantBerth> => {
+    const before = generation
+    const { tenant, berth } = assertUsable(await tenants.findOrSignUp(who, before))
+    const entry = { tenant, berth }
+    return berth.state === 'ready' && before === generation ? remember(who, entry) : entry
+  }
+
+  const waitUntilReady = async (who: TenantReference, first: Berth, signal: AbortSignal): Promise<TenantBerth> => {
     const deadline = clock.monotonicMs() + options.readyWaitMs
-    for (;;) {
-      const before = generation
-      const { tenant, berth } = assertUsable(await tenants.findOrSignUp(who, before))
-      if (berth.state === 'ready') return before === generation ? remember(who, { tenant, berth }) : { tenant, berth }
+    for (let { id } = first; ;) {
       const leftMs = deadline - clock.monotonicMs()
       if (leftMs <= 0) throw notReadyYet()
-      await waits.wait(berth.id, Math.min(leftMs, READY_POLL_MS), signal)
+      await waits.wait(id, Math.min(leftMs, READY_POLL_MS), signal)
+      const entry = await look(who)
+      if (entry.berth.state === 'ready') return entry
+      id = entry.berth.id
     }
+  }
+
+  const ensureReady = async (who: TenantReference, signal: AbortSignal): Promise<TenantBerth> => {
+    const { tenant, berth } = await look(who)
+    if (berth.state === 'ready') return { tenant, berth }
+    return crowd.join(tenant.id, () => waitUntilReady(who, berth, signal))
   }
 
   return {
     find: tenants.find,
-    ensureBerth: async (who, { signal }) => recall(who) ?? (await waitUntilReady(who, signal)),
+    ensureBerth: async (who, { signal }) => recall(who) ?? (await ensureReady(who, signal)),
     forget: (tenantId) => {
       generation += 1
       cache.delete(tenantId)

@@ -8,7 +8,7 @@ import { keepLeases } from './keep-leases.ts'
 import { createOwnerRecorder } from './owner-recorder.ts'
 import type { ProvisionerDeps, ProvisionerOptions } from './provisioner.ts'
 
-export type WorkSettings = Required<Omit<ProvisionerOptions, 'lookupTtlMs' | 'readyWaitMs'>>
+export type WorkSettings = Required<Omit<ProvisionerOptions, 'lookupTtlMs' | 'readyWaitMs' | 'waitingPerTenant'>>
 
 export interface BerthWork {
   /** There may be work now. */

@@ -51,6 +51,8 @@ export interface ProvisionerOptions {
   readonly pollMs?: number
   /** How long `ensureBerth` waits for a berth on its way. @default 20000 */
   readonly readyWaitMs?: number
+  /** Calls of one tenant that may wait for it, in this process. @default 100 */
+  readonly waitingPerTenant?: number
   /** How long a suspension by another process may go unnoticed here. @default 5000 */
   readonly lookupTtlMs?: number
   /** A try to make or destroy a berth that takes longer counts as failed. @default 300000 */
@@ -183,6 +185,7 @@ const defaults = {
   leaseMs: 30_000,
   pollMs: 3000,
   readyWaitMs: 20_000,
+  waitingPerTenant: 100,
   lookupTtlMs: 5000,
   attemptTimeoutMs: 300_000,
   retryBaseMs: 500,

@@ -57,6 +57,33 @@ test('many first runs at once make one tenant with one berth', async () => {
   expect(await collect(site.folders.list({ signal }))).toHaveLength(1)
 })
 
+test('calls beyond those that may wait for a berth are told to come again, and leave those who wait alone', async () => {
+  await using site = await openProvisioningSite({ waitingPerTenant: 3 })
+  const ensure = (uid: string) => site.provisioner.ensureBerth(externalId(uid), { signal })
+  const calls = Array.from({ length: 10 }, () => ensure('ada'))
+  const outcomes = Promise.allSettled(calls)
+  const refused = await Promise.any(calls.map((call) => call.then(() => Promise.reject(new Error('ready')), String)))
+  const other = ensure('bob')
+  site.work()
+
+  const codes = (await outcomes).map((one) => (one.status === 'fulfilled' ? one.value.berth.state : one.reason.code))
+  expect(refused).toContain('3 calls wait for it already')
+  expect(Object.groupBy(codes, String)).toMatchObject({ ready: { length: 3 }, tenant_provisioning: { length: 7 } })
+  expect((await other).berth.state).toBe('ready')
+  expect((await ensure('ada')).berth.state).toBe('ready')
+})
+
+test('who waited in vain for a berth makes room for the next', async () => {
+  await using site = await openProvisioningSite({ waitingPerTenant: 1, readyWaitMs: 0 })
+  const ensure = () => site.provisioner.ensureBerth(externalId('ada'), { signal })
+  await expect(ensure()).rejects.toMatchObject({
+    code: 'tenant_provisioning',
+    message: expect.not.stringContaining('calls'),
+  })
+
+  await expect(ensure()).rejects.toMatchObject({ message: expect.not.stringContaining('calls') })
+})
+
 test('a spare makes a sign-up ready at once, and the pool is filled again behind it', async () => {
   await using site = await openProvisioningSite({ spares: 1 })
   const spareIsReady = site.log.next('berth.ready')
