@@ -75,7 +75,7 @@ const connect = async function* (
     for await (const { id, event, data } of parseEventStream(heard, { onRetry })) {
       follow.lastEventId = id || follow.lastEventId
       follow.breaks = 0
-      if (event === 'error') throw problemError(parseObject(data))
+      if (event === 'error') return isOver(problemError(parseObject(data)))
       const parsed = parseRunEvent({ id, event, data })
       if (parsed !== null) yield parsed
       if (parsed?.type === 'run.completed') return true
@@ -84,6 +84,12 @@ const connect = async function* (
   } finally {
     silence.stop()
   }
+}
+
+/** A token that ended while the run was followed: the next connection brings a fresh one, or is refused. Else there is none. @throws the error */
+const isOver = (error: BerthError): false => {
+  if (error.code === 'unauthenticated') return false
+  throw error
 }
 
 /** Aborts a connection on which nothing comes any more, not even a heartbeat. */

@@ -143,17 +143,17 @@ const perform = async (
   { deps, authenticate }: { deps: HttpDeps; authenticate: Authenticator },
 ): Promise<void> => {
   if (operation.access === 'public' || operation.access === 'hook') return operation.handle(context)
-  const { caller, who } = await authenticate(context.request, {
-    signal: context.signal,
-    sensitive: operation.sensitive !== false,
-  })
+  const verify = () =>
+    authenticate(context.request, { signal: context.signal, sensitive: operation.sensitive !== false })
+  const { caller, who } = await verify()
+  const recheck = async (): Promise<void> => void (await verify())
   context.response.setHeader('Cache-Control', 'private, no-store')
   switch (operation.access) {
     case 'caller':
-      return operation.handle({ ...context, caller, who })
+      return operation.handle({ ...context, caller, who, recheck })
     case 'operator':
       if (caller.kind !== 'operator') throw new BerthError('forbidden', 'Only an operator key may do that.')
-      return operation.handle({ ...context, caller, who })
+      return operation.handle({ ...context, caller, who, recheck })
     case 'tenant':
       if (caller.kind === 'operator')
         throw new BerthError(
@@ -163,7 +163,7 @@ const perform = async (
       if (who === null)
         throw new BerthError('invalid_request', 'A service key says whom it acts for in the header Berth-Tenant.')
       await assertMayProvision(deps, caller)
-      return operation.handle({ ...context, caller, who })
+      return operation.handle({ ...context, caller, who, recheck })
   }
 }
 

@@ -5,6 +5,7 @@ import type { RunEvent } from '../dispatcher/run-event.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { RequestContext } from './request-context.ts'
 import { createProblem, toBerthError } from './problem.ts'
+import { isRefusal } from './watch-right.ts'
 
 /** Told to clients: how long to wait before they come back after a broken connection. */
 const RETRY_MS = 1000
@@ -42,6 +43,7 @@ export const sendEvents = async (
     }
   } catch (error) {
     if (!signal.aborted) response.write(formatFailure(error, context))
+    else if (isRefusal(signal.reason)) response.write(formatFailure(signal.reason, context))
   } finally {
     clearInterval(heartbeat)
     await iterator.return?.()

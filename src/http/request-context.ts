@@ -16,6 +16,8 @@ export interface CallerContext extends RequestContext {
   readonly caller: Caller
   /** Whom the call is for; null for operators and for a service that names nobody. */
   readonly who: ExternalId | null
+  /** Looks again whether the caller still is who it was. @throws {BerthError} unauthenticated, identity_unavailable, store_unavailable */
+  readonly recheck: () => Promise<void>
 }
 
 export interface TenantContext extends CallerContext {

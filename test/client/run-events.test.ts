@@ -60,6 +60,33 @@ test('a stream that never gets anywhere ends with an error', async () => {
   expect(server.received).toHaveLength(6)
 })
 
+const ended = event('3', 'error', { code: 'unauthenticated', status: 401, detail: 'The token has ended.' })
+
+test('a token that ends while a run is followed is replaced by a fresh one', async () => {
+  await using server = await startScriptedServer([
+    (response) => void response.writeHead(200, head).end(`retry: 1\n\n${event('2', 'stdout', { text: 'a' })}${ended}`),
+    (response) => void response.writeHead(200, head).end(event('4', 'run.completed', completed)),
+  ])
+  let token = 0
+  const berth = createBerth({ baseUrl: server.baseUrl, token: () => `t${(token += 1)}` })
+
+  await berth.runs.wait('r1')
+
+  expect(server.received.map(({ headers }) => headers.authorization)).toEqual(['Bearer t1', 'Bearer t2'])
+})
+
+test('a key that was revoked while a run is followed is told as refused', async () => {
+  await using server = await startScriptedServer([
+    (response) => void response.writeHead(200, head).end(`retry: 1\n\n${ended}`),
+    problem(401, 'unauthenticated'),
+  ])
+
+  await expect(createBerth({ baseUrl: server.baseUrl }).runs.wait('r1')).rejects.toMatchObject({
+    code: 'unauthenticated',
+  })
+  expect(server.received).toHaveLength(2)
+})
+
 test('an error that no repeat mends ends the stream at once', async () => {
   await using server = await startScriptedServer([problem(404, 'not_found')])
 

@@ -32,8 +32,8 @@ describe('GET /v1/runs/{id}/events', () => {
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  const submit = async (code: string): Promise<string> => {
-    const options = { json: { language: 'python', code }, headers: { Prefer: 'respond-async' } }
+  const submit = async (code: string, timeoutMs = 30_000): Promise<string> => {
+    const options = { json: { language: 'python', code, timeoutMs }, headers: { Prefer: 'respond-async' } }
     return (await alice('POST', '/v1/runs', options)).body.id
   }
   const open = (id: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
@@ -104,5 +104,20 @@ describe('GET /v1/runs/{id}/events', () => {
     stop.abort()
 
     await expect.poll(async () => (await alice('GET', `/v1/runs/${id}`)).body.status).toBe('succeeded')
+  })
+
+  test('a key that is revoked ends its streams with the reason, and no other', async () => {
+    const json = { name: 'lost', project: 'demo' }
+    const { body: key } = await server.operator('POST', '/v1/keys', { json })
+    const id = await submit('import time\ntime.sleep(600)', 600_000)
+    const lost = read(await server.fetch('GET', `/v1/runs/${id}/events`, { key: key.secret, tenant: 'alice' }))
+    const kept = read(await open(id))
+    await server.operator('DELETE', `/v1/keys/${key.id}`)
+    const seen = await lost
+    await alice('POST', `/v1/runs/${id}/cancel`)
+
+    expect(seen.at(-1)?.event).toBe('error')
+    expect(JSON.parse(seen.at(-1)?.data ?? '')).toMatchObject({ code: 'unauthenticated', status: 401 })
+    expect(types(await kept).at(-1)).toBe('run.completed')
   })
 })

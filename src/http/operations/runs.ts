@@ -5,6 +5,7 @@ import type { RunId } from '../../domain/ids.ts'
 import { runIdSchema } from '../../domain/ids.ts'
 import { BerthError } from '../../domain/errors.ts'
 import { sendEvents } from '../event-stream.ts'
+import { watchRight } from '../watch-right.ts'
 import type { HttpDeps, HttpOptions } from '../http-deps.ts'
 import { findTenant, knownTenant } from '../known-tenant.ts'
 import type { Operation } from '../operation.ts'
@@ -139,7 +140,7 @@ const streamRunEvents = (deps: HttpDeps, options: HttpOptions): Operation => ({
   sensitive: false,
   summary: 'What happens in a run, as server-sent events',
   description:
-    'Events: run.created, run.started, stdout, stderr, result, artifact, run.completed (the whole run, then the stream ends). `Last-Event-ID` resumes; a comment every 15 s keeps the connection alive.',
+    'Events: run.created, run.started, stdout, stderr, result, artifact, run.completed (the whole run, then the stream ends). `Last-Event-ID` resumes; a comment every 15 s keeps the connection alive. As often the server asks whether the key or token still holds; when it does not, an event `error` with the problem ends the stream.',
   headers: z.object({ 'last-event-id': z.string().optional() }),
   answers: { 200: { description: 'The stream.', mime: 'text/event-stream', schema: serverSentEventWire } },
   errors: ['not_found', 'invalid_request'],
@@ -150,12 +151,11 @@ const streamRunEvents = (deps: HttpDeps, options: HttpOptions): Operation => ({
     await deps.dispatcher.get(tenant.id, runId)
     const header = context.request.headers['last-event-id']
     const lastEventId = typeof header === 'string' && header !== '' ? header : null
-    const signal = AbortSignal.any([context.signal, deps.stopping])
+    const heartbeatMs = options.heartbeatMs ?? 15_000
+    using right = watchRight(context.recheck, heartbeatMs)
+    const signal = AbortSignal.any([context.signal, deps.stopping, right.signal])
     const events = deps.dispatcher.events(tenant.id, runId, { lastEventId, signal })
-    await sendEvents({ ...context, signal }, events, {
-      clock: deps.clock,
-      heartbeatMs: options.heartbeatMs ?? 15_000,
-    })
+    await sendEvents({ ...context, signal }, events, { clock: deps.clock, heartbeatMs })
   },
 })
 
