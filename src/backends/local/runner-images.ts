@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { cp, glob, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BerthError } from '../../domain/errors.ts'
 import type { RunnerImage } from '../../domain/wanted-image.ts'
 
@@ -10,11 +10,11 @@ export interface KeptRunner extends RunnerImage {
 }
 
 export interface RunnerImages {
-  /** Copies what lies in the runner's folder now. @throws {BerthError} config_invalid */
+  /** Copies what lies in the runner's folder now. @throws {BerthError} config_invalid, backend_unavailable (the disk) */
   keep(): Promise<KeptRunner>
   /** A copy from before, also of another server's life; null when there is none, or it is not what it was. */
   kept(image: string): Promise<KeptRunner | null>
-  /** One that was kept before, or what the folder holds now. @throws {BerthError} unsupported when it is neither */
+  /** One that was kept before, or what the folder holds now. @throws {BerthError} unsupported when it is neither; what `keep` throws */
   find(image: string): Promise<KeptRunner>
   /** Removes all copies but these. */
   keepOnly(images: Iterable<string>): Promise<void>
@@ -56,12 +56,19 @@ const copy = async (runnerDir: string, to: string): Promise<void> => {
     const how = { recursive: true, dereference: true, preserveTimestamps: true, filter }
     for (const name of [VERSION, PACKAGE]) await cp(join(runnerDir, name), join(to, name), how)
   } catch (cause) {
-    throw new BerthError(
-      'config_invalid',
-      `The runner cannot be copied from ${runnerDir}: expected a file ${VERSION} and a folder ${PACKAGE}`,
-      { cause },
-    )
+    throw copyFault(cause as NodeJS.ErrnoException, runnerDir, to)
   }
+}
+
+const copyFault = (cause: NodeJS.ErrnoException, runnerDir: string, to: string): BerthError => {
+  const expected = `expected a file ${VERSION} and a folder ${PACKAGE}`
+  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
+    return new BerthError('config_invalid', `The runner cannot be copied from ${runnerDir}: ${expected}`, { cause })
+  // A full disk is no fault of the runner that is installed.
+  const told = `The runner could not be copied from ${runnerDir} to ${dirname(to)} (${cause.code})`
+  return new BerthError('backend_unavailable', `${told}; make room there, or let this user read and write both`, {
+    cause,
+  })
 }
 
 const isSound = async ({ dir, digest }: { dir: string; digest: string }): Promise<boolean> =>

@@ -2,14 +2,17 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createBerthFolders } from '../../../src/backends/local/berth-folders.ts'
+import { createRunnerImages } from '../../../src/backends/local/runner-images.ts'
 import { createFolderFiles } from '../../../src/backends/local/folder-files.ts'
 import { openLayout } from '../../../src/backends/local/layout.ts'
 import { openSqliteStore } from '../../../src/store/open-sqlite-store.ts'
 import { bodyOf, codeOf, quiet } from '../../contract/content.ts'
 import { clock, ids, signUp } from '../../contract/store-site.ts'
 
+const packaged = fileURLToPath(new URL('../../../runner-image', import.meta.url))
 const options = { maxBytes: 1e9, signal: quiet() }
 
 /** A disk of 1 MiB and 60 files. Null where this user may not mount one. */
@@ -67,6 +70,14 @@ test('an artifact whose folders the disk cannot take is refused by its name', un
   expect(await codeOf(site.files.put(place, 'a/b/c.txt', bodyOf(Buffer.alloc(1)), options))).toBe('backend_unavailable')
 
   expect(readdirSync(site.layout.incoming)).toEqual([])
+})
+
+test('a runner that the disk cannot take is told as that, and leaves nothing behind', unlessRefused, async () => {
+  using site = await openDisk()
+  const fault = createRunnerImages(packaged, join(site.disk.folder, 'runners')).keep().catch(String)
+
+  expect(await fault).toMatch(/could not be copied.*ENOSPC.*make room/)
+  expect(readdirSync(join(site.disk.folder, 'runners'))).toEqual([])
 })
 
 test(
