@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { text as readText } from 'node:stream/consumers'
-import type { Language, RunRequestInput } from '../domain/run.ts'
+import { buffer as readBytes } from 'node:stream/consumers'
+import { type Language, profileSchema, type RunRequestInput } from '../domain/run.ts'
 import { type Flags, listFlag, numberFlag, textFlag, usageError } from './command.ts'
 
 /** What `berth run` is asked to run. `uploads` are files of this machine that must be there first. */
@@ -23,7 +23,7 @@ export const readRunInput = async (source: string, flags: Flags): Promise<RunInp
       files: files.map(({ name }) => name),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(memoryMiB === undefined ? {} : { memoryMiB }),
-      ...(textFlag(flags, 'profile') === 'evaluator' ? { profile: 'evaluator' } : {}),
+      ...profileOf(textFlag(flags, 'profile')),
       ...(resultSchema === undefined ? {} : { resultSchema: await readObject('--result-schema', resultSchema) }),
     },
     uploads: files.filter(({ path }) => path !== null) as { path: string; name: string }[],
@@ -51,13 +51,28 @@ const languageOf = (source: string, asked: string | undefined): Language => {
   return language
 }
 
+const profileOf = (asked: string | undefined): Pick<RunRequestInput, 'profile'> => {
+  if (asked === undefined) return {}
+  const { success, data } = profileSchema.safeParse(asked)
+  if (success) return { profile: data }
+  const expected = profileSchema.options.join(' or ')
+  throw usageError(`--profile: expected ${expected}, got ${JSON.stringify(asked)}`, 'Give one of the two.')
+}
+
 const readSource = async (source: string): Promise<string> => {
   try {
-    return source === '-' ? await readText(process.stdin) : await readFile(source, 'utf8')
+    return utf8.decode(source === '-' ? await readBytes(process.stdin) : await readFile(source))
   } catch (error) {
-    throw usageError(`${source} cannot be read: ${codeOf(error)}`, 'Give the path of a file, or - for standard input.')
+    const why = codeOf(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : codeOf(error)
+    throw usageError(
+      `${source} cannot be read: ${why}`,
+      'Give the path of a file with code in UTF-8, or - for standard input.',
+    )
   }
 }
+
+/** Anything else would be replaced without a word. */
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** A path that exists here is uploaded under its last part; anything else names a file that is there already. */
 const fileOf = async (given: string): Promise<{ readonly path: string | null; readonly name: string }> => {

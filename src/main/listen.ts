@@ -37,15 +37,20 @@ export const listen = async (app: Express, { host, port }: Pick<Config, 'host' |
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
-    throw new BerthError(
-      'config_invalid',
-      `BERTH_HOST and BERTH_PORT: cannot listen on ${host}:${port}: ${String(cause)}.`,
-      {
-        cause,
-      },
-    )
+    throw cannotListen(cause as NodeJS.ErrnoException, { host, port })
   }
   return { server, url: urlOf(server, host) }
+}
+
+const cannotListen = (cause: NodeJS.ErrnoException, { host, port }: Pick<Config, 'host' | 'port'>): BerthError => {
+  const why: Partial<Record<string, string>> = {
+    EADDRINUSE: `BERTH_PORT: expected a free port, got ${port}, where another program listens; stop it, or take another port (0 for any free one)`,
+    EACCES: `BERTH_PORT: expected a port that this user may listen on, got ${port}; take one from 1024`,
+    EADDRNOTAVAIL: `BERTH_HOST: expected an address of this machine, got ${host}`,
+    ENOTFOUND: `BERTH_HOST: expected an address of this machine, got ${host}`,
+  }
+  const other = `BERTH_HOST and BERTH_PORT: cannot listen on ${host}:${port} (${cause.code})`
+  return new BerthError('config_invalid', why[cause.code ?? ''] ?? other, { cause })
 }
 
 const urlOf = (server: Server, host: string): string => {

@@ -1,9 +1,10 @@
-import { createWriteStream, openAsBlob } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type CommandContext, type CommandSpec, usageError } from '../command.ts'
+import { fileBody } from '../file-body.ts'
 import { replaceFile } from '../replace-file.ts'
 import { saveBelow } from '../save-below.ts'
 import { visible } from '../visible.ts'
@@ -41,14 +42,6 @@ const put: CommandSpec = {
     terminal.answer(stored, () => [`${visible(stored.name)}: ${stored.bytes} bytes`])
   },
 }
-
-const fileBody = (path: string): Promise<Blob> =>
-  openAsBlob(path).catch((cause: unknown) => {
-    throw usageError(
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'Check the path.',
-    )
-  })
 
 const get: CommandSpec = {
   usage: 'get <name> [path]',

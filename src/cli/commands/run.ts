@@ -1,8 +1,8 @@
-import { openAsBlob } from 'node:fs'
 import type { Berth } from '../../client/berth.ts'
 import type { Run, RunRequestInput } from '../../domain/run.ts'
 import { type CommandContext, type CommandSpec, textFlag } from '../command.ts'
 import { exitCodeOfRun } from '../exit-code.ts'
+import { fileBody } from '../file-body.ts'
 import { readRunInput, type RunInput } from '../run-input.ts'
 import { saveRun } from '../save-run.ts'
 import { endingLines, runLines, summaryOf } from '../show-run.ts'
@@ -53,7 +53,7 @@ const upload = async (
   for (const { path, name } of uploads) {
     const progress = terminal.progress(`uploading ${name}`)
     try {
-      await berth.files.upload(name, await openAsBlob(path), { signal })
+      await berth.files.upload(name, await fileBody(path), { signal })
     } finally {
       progress.stop()
     }
