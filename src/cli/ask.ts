@@ -1,9 +1,11 @@
 import { confirm, isCancel, text } from '@clack/prompts'
 import { interruption, usageError } from './command.ts'
 
-const assertScreen = (remedy = 'Add --yes to go ahead without being asked.'): void => {
-  if (process.stdin.isTTY && process.stderr.isTTY) return
-  throw usageError('there is nobody to ask: this is no terminal', remedy)
+const isScreen = (): boolean => process.stdin.isTTY && process.stderr.isTTY
+
+const assertScreen = (): void => {
+  if (isScreen()) return
+  throw usageError('there is nobody to ask: this is no terminal', 'Add --yes to go ahead without being asked.')
 }
 
 /** @throws {BerthError} invalid_request where nobody can be asked; an AbortError when Ctrl-C is the answer */
@@ -22,9 +24,10 @@ export const askForWord = async (message: string, word: string, signal: AbortSig
   return answer === word
 }
 
-/** @throws {BerthError} as askYesNo, with this remedy */
-export const askForText = async (message: string, remedy: string, signal: AbortSignal): Promise<string> => {
-  assertScreen(remedy)
+/** What a flag would have told. @throws {BerthError} as askYesNo */
+export const askForText = async (message: string, flag: string, signal: AbortSignal): Promise<string> => {
+  if (!isScreen())
+    throw usageError(`${flag}: expected a value, got none, and this is no terminal to ask at`, `Give it as ${flag}.`)
   const answer = await text({ message, output: process.stderr, signal })
   if (isCancel(answer)) throw interruption()
   return answer

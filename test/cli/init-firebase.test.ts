@@ -125,7 +125,7 @@ test('without a terminal what is missing is named', async () => {
   const { code, stderr } = await berth(['init', 'firebase'])
 
   expect(code).toBe(2)
-  expect(stderr).toContain('Give it as --project.')
+  expect(stderr).toMatch(/^berth: --project: expected a value, got none.*\n {2}Give it as --project\.$/m)
 })
 
 test('a whole address of the hook stays as it is; a path in front of it is kept', async () => {

@@ -111,7 +111,7 @@ const parseAccount = (text: string): string => {
 }
 
 const given = async ({ flags, signal }: CommandContext, name: string, question: string): Promise<string> =>
-  textFlag(flags, name) ?? (await askForText(question, `Give it as --${name}.`, signal))
+  textFlag(flags, name) ?? (await askForText(question, `--${name}`, signal))
 
 const parseProject = (text: string): string => {
   // It becomes part of a file's name.
