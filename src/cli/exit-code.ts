@@ -22,7 +22,7 @@ export const exitCodeHelp = `Exit codes:
   2   the request is at fault: an option, a file, a right that is missing
   3   a rollout stopped: a wave was not well, somebody paused it, another image is wanted;
       or reconcile --from did: its report says what is done
-  4   a rollout was rolled back
+  4   a rollout was not well and was rolled back
   69  no server answers, or it cannot serve
   70  a bug in Berth
   75  not now: the same command may work later (429, 503)

@@ -28,7 +28,7 @@ export const rolloutPanel = (progress: RolloutProgress, room: PanelRoom): readon
     paint('bold', cut(title, columns)),
     ...progress.waves.map((wave) => fitting(wave.name, '').concat(waveLine(wave, room))),
     ...imagesOf(progress).map(([image, berths], index) => fitting(index === 0 ? 'fleet' : '', `${berths} on ${image}`)),
-    ...(progress.waves.length === 0 ? [] : [fitting('rate', left === null ? rate : `${rate}, ${duration(left)} left`)]),
+    ...(progress.left === null ? [] : [fitting('rate', left === null ? rate : `${rate}, ${duration(left)} left`)]),
     ...(progress.failed === 0 ? [] : [fitting('failed', paint('red', String(progress.failed)))]),
     ...progress.failures.map((failure) => fitting('', visible(failure))),
   ]
@@ -57,7 +57,7 @@ const imagesOf = ({ images, target }: RolloutProgress): readonly (readonly [stri
 
 const shortened = (image: string, isTarget: boolean): string => {
   const digest = /sha256:[0-9a-f]{12}/.exec(image)?.[0]
-  return `${digest === undefined ? visible(image) : `${digest}…`}${isTarget ? ' (the new one)' : ''}`
+  return `${digest === undefined ? visible(image) : `${digest}…`}${isTarget ? ' (the target)' : ''}`
 }
 
 /** By columns of the terminal and not by letters. */

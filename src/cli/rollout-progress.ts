@@ -24,7 +24,9 @@ export interface RolloutProgress {
   /** The last few. */
   readonly failures: readonly string[]
   readonly perSecond: number
-  /** Of the waves; null when nothing can be said. */
+  /** Berths that are still to be brought; null while nothing is known. */
+  readonly left: number | null
+  /** Null when nothing can be said. */
   readonly secondsLeft: number | null
 }
 
@@ -61,9 +63,9 @@ export const createRolloutProgress = (nowMs: () => number) => {
     },
     now: (): RolloutProgress => {
       const perSecond = rateOf(state, nowMs())
-      const left = state.waves.reduce((sum, { berths, done }) => sum + berths - done, 0)
-      const isKnown = state.waves.length > 0 && (left === 0 || perSecond > 0)
-      return { ...state, perSecond, secondsLeft: isKnown ? left / Math.max(perSecond, 0.001) : null }
+      const left = leftOf(state)
+      const isKnown = left !== null && (left === 0 || perSecond > 0)
+      return { ...state, perSecond, left, secondsLeft: isKnown ? left / Math.max(perSecond, 0.001) : null }
     },
   }
 }
@@ -76,6 +78,13 @@ interface State {
   updatesMs: number[]
   failed: number
   readonly failures: string[]
+}
+
+/** Of the waves; on the way back, which has none, whoever is elsewhere. */
+const leftOf = ({ waves, images, target }: State): number | null => {
+  if (waves.length > 0) return waves.reduce((sum, { berths, done }) => sum + berths - done, 0)
+  if (target === null) return null
+  return [...images].reduce((sum, [image, berths]) => (image === target ? sum : sum + berths), 0)
 }
 
 const rateOf = (state: State, nowMs: number): number => {
@@ -109,6 +118,11 @@ const handlersOf = (
     if (typeof from !== 'string' || state.target === null) return
     add(state.images, from, -1)
     add(state.images, state.target, 1)
+  },
+  // The waves led the other way.
+  'rollout.rolling_back': () => {
+    state.waves = []
+    state.updated = 0
   },
   'rollout.update_failed': ({ reason }, berthId) => {
     state.failed += 1

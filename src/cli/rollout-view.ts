@@ -65,7 +65,8 @@ const sentence = (code: string, detail: NonNullable<BerthEvent['detail']>): stri
 
 const summaryLine = (progress: RolloutProgress, limitPerSecond: number): string => {
   const wave = progress.waves.findLast(({ begun }) => begun)?.name ?? progress.phase
-  const of = progress.waves.reduce((sum, { berths }) => sum + berths, 0)
+  const inWaves = progress.waves.reduce((sum, { berths }) => sum + berths, 0)
+  const of = progress.waves.length > 0 ? inWaves : progress.updated + (progress.left ?? 0)
   const left = progress.secondsLeft
   const rest = left === null ? '' : `, ${duration(left)} left`
   return `${wave}: ${progress.updated} of ${of} updated, ${progress.perSecond.toFixed(1)}/s of ${limitPerSecond}/s${rest}, ${progress.failed} failed`

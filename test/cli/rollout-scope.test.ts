@@ -19,7 +19,7 @@ test.each([
   expect(error.detail).toContain(detail)
 })
 
-const held = ['--image', `r@sha256:${'a'.repeat(64)}`, '--reason', 'audit', '--until', '2027-01-31T00:00:00Z']
+const held = ['--image', `r@sha256:${'a'.repeat(64)}`, '--reason', 'audit', '--until', '2099-01-31T00:00:00Z']
 const BERTH = `b${'a'.repeat(15)}`
 
 test.each([
@@ -27,6 +27,18 @@ test.each([
   ['of a berth and a tenant', ['unpin', BERTH, '--tenant', TENANT], 'expected a berth or --tenant, got both'],
   ['of a tenant that is none', ['pin', '--tenant', 'somebody', ...held], 'expected the id of a tenant, got "somebody"'],
   ['of a tenant without a store', ['unpin', '--tenant', TENANT], '--tenant: expected DATABASE_URL, got none'],
+  ['without a reason', ['pin', BERTH, '--until', '2099-01-31'], '--reason: expected 1 to 200 characters, got 0'],
+  ['without an end', ['pin', BERTH, '--reason', 'audit'], '--until: expected a time to come, got none'],
+  [
+    'that ended',
+    ['pin', BERTH, '--reason', 'a', '--until', '2020-01-31'],
+    '--until: expected a time to come, got "2020-01-31"',
+  ],
+  [
+    'with an end that is no time',
+    ['pin', BERTH, '--reason', 'a', '--until', 'soon'],
+    '--until: expected a time to come, got "soon"',
+  ],
   ['of a berth that is none', ['pin', 'somewhere', ...held], 'expected the id of a berth, got "somewhere"'],
 ])('a pin %s is refused before AWS is asked', async (_, args, detail) => {
   const { code, error } = await rollout(...args)

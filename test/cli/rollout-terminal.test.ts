@@ -49,7 +49,7 @@ describe('berth rollout start at a terminal', { tags: ['terminal', 'aws-local'] 
     expect(interrupted.code).toBe(130)
     expect(picture.filter((line) => line.startsWith('rollout'))).toEqual(['rollout of version 3: updating'])
     expect(picture).toContainEqual(expect.stringMatching(/^ring {6}█+░+ 2 of 3$/))
-    expect(picture).toContainEqual(expect.stringMatching(/^fleet {5}2 on sha256:[0-9a-f]{12}… \(the new one\)$/))
+    expect(picture).toContainEqual(expect.stringMatching(/^fleet {5}2 on sha256:[0-9a-f]{12}… \(the target\)$/))
     expect(picture).toContainEqual(expect.stringMatching(/^rate {6}\d+\.\d\/s of [\d.]+\/s/))
     expect(picture).toContain('nothing is half done: the same command goes on, berth rollout status shows the fleet')
     // Control: without the movements of the cursor more than one picture would stand there.

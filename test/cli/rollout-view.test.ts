@@ -69,11 +69,44 @@ test('a person sees the waves, the fleet by image, the rate against the limit, w
     'canaries  nobody',
     'ring      ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 of 5',
     'rest      ████░░░░░░░░░░░░░░░░░░░░░░░░░░ 14 of 95',
-    'fleet     14 on sha256:bbbbbbbbbbbb… (the new one)',
+    'fleet     14 on sha256:bbbbbbbbbbbb… (the target)',
     '          86 on sha256:aaaaaaaaaaaa…',
     'rate      2.2/s of 14.9/s, 40 s left',
     'failed    1',
     String.raw`          b1: InvalidImage\x1b[2J`,
+  ])
+})
+
+/** The waves are done; the last listing shows that all went there, and the way back begins. */
+const turnBack = (emit: (code: string, detail?: object) => void): void => {
+  emit('rollout.rolling_back')
+  emit('rollout.listed', { target: OLD })
+  emit('rollout.image', { image: NEW, berths: 90 })
+  emit('rollout.image', { image: OLD, berths: 10 })
+}
+
+const broughtBack = { from: NEW }
+
+test('on the way back a log counts who is still elsewhere', () => {
+  const { lines, time, emit, update } = openLog()
+  update()
+  time.ms += 20_000
+  turnBack(emit)
+  emit('rollout.updated', broughtBack)
+
+  expect(lines.at(-1)).toMatch(/^going back: 1 of 90 updated, 1\.0\/s of 14\.9\/s, 89 s left, 0 failed$/)
+})
+
+test('on the way back a person sees the fleet, the rate and what is left', () => {
+  const { show, emit } = openPanel()
+  turnBack(emit)
+  emit('rollout.updated', broughtBack)
+
+  expect(show(70)).toEqual([
+    'rollout of version 3: going back',
+    'fleet     11 on sha256:aaaaaaaaaaaa… (the target)',
+    '          89 on sha256:bbbbbbbbbbbb…',
+    'rate      1.0/s of 14.9/s, 89 s left',
   ])
 })
 

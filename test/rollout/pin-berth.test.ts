@@ -33,6 +33,20 @@ test('control: one that is there stays on its image while all others leave it', 
   expect([...site.images.values()].filter((image) => image === v2.image)).toHaveLength(4)
 })
 
+test('a pin remembers the image that the berth runs, and one that names another is refused', async () => {
+  const site = openRolloutSite(5)
+  const { image: _, ...unnamed } = pinOf(3)
+
+  await pinBerth(site.deps, { one: unnamed, signal: quiet() })
+  const wrong = pinBerth(site.deps, { one: { ...pinOf(2), image: v2.image }, signal: quiet() })
+
+  await expect(wrong).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining(`expected ${v1.image}`),
+  })
+  expect(site.wanted?.pins).toEqual([pinOf(3)])
+})
+
 test('where no image is wanted yet there is nothing to be kept from', async () => {
   const site = openRolloutSite(5)
   site.wanted = null

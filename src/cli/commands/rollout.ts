@@ -51,10 +51,16 @@ const endings: Readonly<Record<RolloutOutcome['state'], number>> = {
   rolled_back: exitCodes.rolledBack,
 }
 
+const endingOf = (state: RolloutOutcome['state']): number => endings[state]
+
+/** Whoever asks for the way back gets what was asked for. */
+const asAsked = (state: RolloutOutcome['state']): number => (state === 'rolled_back' ? exitCodes.ok : endings[state])
+
 /** Shows a rollout while it goes on, then tells how it ended, here and below the job of a workflow. */
 const follow = async (
   context: CommandContext,
   work: (rollout: CellRollout) => Promise<RolloutOutcome>,
+  codeOf = endingOf,
 ): Promise<number> => {
   const { terminal, flags } = context
   let limit = 0
@@ -68,7 +74,7 @@ const follow = async (
     const { region, deployment } = placeOf(flags, process.env)
     await writeJobSummary(report, `${deployment} in ${region}`, process.env)
     terminal.answer(report, () => linesOf(report, terminal))
-    return endings[report.state]
+    return codeOf(report.state)
   } catch (error) {
     view.stop({ keep: true })
     if (isAbort(error))
@@ -229,8 +235,8 @@ const rollback: CommandSpec = {
   examples: ['rollout rollback --region eu-west-1', 'rollout rollback --local'],
   act: async (context) =>
     isLocal(context)
-      ? endings[(await rollBackLocally(context)).state]
-      : follow(context, (rollout) => rollout.rollBack(settleOf(context.flags))),
+      ? asAsked((await rollBackLocally(context)).state)
+      : follow(context, (rollout) => rollout.rollBack(settleOf(context.flags)), asAsked),
 }
 
 const status: CommandSpec = {
@@ -319,6 +325,25 @@ const namedBerth = async ({ args, flags }: CommandContext) => {
 const shownAs = ({ berthId, names }: Awaited<ReturnType<typeof namedBerth>>): string =>
   visible(names.get(berthId) ?? berthId)
 
+const REASON_MOST = 200
+
+const reasonOf = (flags: CommandContext['flags']): string => {
+  const reason = textFlag(flags, 'reason') ?? ''
+  if (reason.length > 0 && reason.length <= REASON_MOST) return reason
+  throw usageError(
+    `--reason: expected 1 to ${REASON_MOST} characters, got ${reason.length}`,
+    'Say why, for whoever looks at it next.',
+  )
+}
+
+const untilOf = (flags: CommandContext['flags']): string => {
+  const text = textFlag(flags, 'until')
+  const at = Date.parse(text ?? '')
+  if (at > Date.now()) return new Date(at).toISOString()
+  const got = text === undefined ? 'none: a pin without an end is forgotten' : JSON.stringify(text)
+  throw usageError(`--until: expected a time to come, got ${got}`, 'For example --until 2027-01-31T08:00:00Z.')
+}
+
 const pin: CommandSpec = {
   usage: 'pin [berth]',
   description:
@@ -327,23 +352,22 @@ const pin: CommandSpec = {
   options: [
     ...placeOptions,
     TENANT_OPTION,
-    ['--image <repository@sha256:…>', 'the image that it has'],
+    ['--image <repository@sha256:…>', 'the image that it should have: refused when it has another one'],
     ['--reason <text>', 'why, 200 characters at most'],
-    ['--until <time>', 'when a rollout may take it along, for example 2027-01-31T00:00:00Z'],
+    ['--until <time>', 'when a rollout may take it along, for example 2027-01-31 or 2027-01-31T08:00:00Z'],
   ],
   examples: [
-    'rollout pin b… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z',
-    'rollout pin --tenant t… --image …@sha256:… --reason "their audit" --until 2027-01-31T00:00:00Z',
+    'rollout pin b… --reason "their audit" --until 2027-01-31',
+    'rollout pin --tenant t… --reason "their audit" --until 2027-01-31T08:00:00Z',
   ],
   act: async (context) => {
     const { flags, terminal } = context
-    const [image, reason, until] = ['image', 'reason', 'until'].map((name) => textFlag(flags, name))
-    if (image === undefined || reason === undefined || until === undefined)
-      throw usageError('expected --image, --reason and --until', 'A pin without an end is forgotten.')
+    const image = textFlag(flags, 'image')
+    const [reason, until] = [reasonOf(flags), untilOf(flags)]
     const named = await namedBerth(context)
-    const one = { berthId: named.berthId, image, reason, until }
+    const one = { berthId: named.berthId, reason, until, ...(image !== undefined && { image }) }
     const wanted = await withCell(context, quiet, (rollout) => rollout.pin(one, named.names))
-    terminal.answer(wanted, () => [`${shownAs(named)} stays on its image until ${visible(until)}`])
+    terminal.answer(wanted, () => [`${shownAs(named)} stays on its image until ${until}`])
   },
 }
 

@@ -10,7 +10,7 @@ import type { BerthId, TenantId } from '../../domain/ids.ts'
 import type { Events } from '../../domain/ports/events.ts'
 import type { Pin, RunnerImage, Wanted } from '../../domain/wanted-image.ts'
 import { type FleetStatus, fleetStatusOf } from '../../rollout/fleet-status.ts'
-import { pinBerth } from '../../rollout/pin-berth.ts'
+import { pinBerth, type PinOrder } from '../../rollout/pin-berth.ts'
 import { createProbe } from '../../rollout/probe-runs.ts'
 import { rollBack } from '../../rollout/roll-back.ts'
 import type { RolloutDeps } from '../../rollout/rollout-deps.ts'
@@ -53,7 +53,7 @@ export interface CellRollout extends AsyncDisposable {
   pause(reason: string): Promise<Wanted>
   raiseFence(version: number): Promise<Wanted>
   /** @param names how whoever asked for the berth called it */
-  pin(one: Pin, names?: NamedBerths): Promise<Wanted>
+  pin(one: PinOrder, names?: NamedBerths): Promise<Wanted>
   unpin(berthId: BerthId): Promise<Wanted>
 }
 
