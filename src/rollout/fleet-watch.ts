@@ -20,7 +20,7 @@ export interface CellFleetReport {
 }
 
 export interface FleetWatch {
-  /** Waits a few seconds for a listing that has never been or costs nothing, and for none that is old. */
+  /** Waits a few seconds for a listing where there is none or it is old, then answers with what is known. */
   report(options: { signal: AbortSignal }): Promise<readonly CellFleetReport[]>
   /** What is known, at once; begins a listing where that is old. */
   known(): readonly CellFleetReport[]
@@ -115,8 +115,7 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
     refresh: async (signal: AbortSignal): Promise<void> => {
       nudge()
       await look(signal)
-      if ((listing === null || cell.isNear === true) && underWay !== null)
-        await Promise.race([underWay, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
+      if (underWay !== null) await Promise.race([underWay, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
     },
     report: (): CellFleetReport => {
       const known = wanted?.value ?? null

@@ -15,10 +15,11 @@ const on = (image: string, from: number, count: number): readonly FleetMember[] 
 const openSite = (members: readonly FleetMember[], wanted: Wanted | null = { ...v1, fence: 0 }) => {
   const clock = createVirtualClock()
   const events = createEventLog()
-  const site = { members, wanted, listings: 0, away: false, clock, events }
+  const site = { members, wanted, listings: 0, away: false, held: Promise.resolve(), clock, events }
   const fleet = {
     async *list() {
       site.listings += 1
+      await site.held
       yield* site.members
     },
   }
@@ -56,6 +57,24 @@ test('however often it is asked, the fleet is listed once in five minutes; its a
   await watch.report({ signal })
 
   expect([before, site.listings, old?.listed?.ageSeconds]).toEqual([1, 2, 299])
+})
+
+test('who asks when the last listing is old gets a new one, or after some seconds the old one with its age', async () => {
+  const { site, watch } = openSite(on(v1.image, 0, 10))
+  await watch.report({ signal })
+  site.members = on(v2.image, 0, 10)
+  await site.clock.advance(301_000)
+  const [fresh] = await watch.report({ signal })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  site.held = promise
+  await site.clock.advance(301_000)
+  const asked = watch.report({ signal })
+  await site.clock.advance(5000)
+  const [old] = await asked
+  resolve()
+
+  expect(fresh?.listed).toMatchObject({ images: [{ image: v2.image, berths: 10 }], ageSeconds: 0 })
+  expect(old?.listed?.ageSeconds).toBe(306)
 })
 
 test('of many laggards it tells the number and the first', async () => {
