@@ -43,7 +43,7 @@ const getFleet = ({ fleetWatch, clock }: HttpDeps): Operation => ({
   access: 'operator',
   summary: 'What the berths run, who lags behind and why',
   description:
-    'What is wanted is a few seconds old. What runs comes from a listing that is at most five minutes old when somebody asks all the time; the first answer after a long while shows the old one and has a new one made. On one machine it is made for the answer.',
+    'What is wanted is a few seconds old. What runs comes from a listing that is at most five minutes old; where a new one takes longer than five seconds the answer shows the one before. `ageSeconds` tells its age. On one machine it is made for the answer.',
   answers: { 200: { description: 'By cell.', schema: fleetWire } },
   async handle({ response, signal }) {
     const cells = await fleetWatch.report({ signal })
