@@ -63,8 +63,8 @@ const readOutputs = async (where: Where, stack: string, signal: AbortSignal) => 
 const notInitialised = ({ name, region, deployment }: Where, what: string): BerthError =>
   new BerthError(
     'config_invalid',
-    `BERTH_CELLS: cell ${name} (${region}) is not ready for Berth: ${what}. ` +
-      `Run \`berth init\` for deployment ${deployment} in that account and Region`,
+    `Cell ${name} (${region}) is not ready for Berth: ${what}. Run \`berth init\` for deployment ${deployment} in that account and ` +
+      'Region, or correct what names the cell: BERTH_CELLS of a server, --region and --deployment of a command',
   )
 
 const arn = z.string().startsWith('arn:')

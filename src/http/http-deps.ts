@@ -7,7 +7,7 @@ import type { Events } from '../domain/ports/events.ts'
 import type { Caller, VerifyOptions } from '../domain/ports/identity-verifier.ts'
 import type { Store } from '../domain/ports/store.ts'
 import type { TenantFiles } from '../domain/ports/tenant-files.ts'
-import type { ExternalId } from '../domain/tenant.ts'
+import type { Berth, ExternalId } from '../domain/tenant.ts'
 import type { HookDoor } from '../identity/hook-door.ts'
 import type { HookSource } from '../identity/hook-source.ts'
 import type { ServiceKeys } from '../identity/service-keys.ts'
@@ -47,7 +47,10 @@ export interface RolloutEnding {
 
 /** What the API needs; `main/compose.ts` hands it in. */
 export interface HttpDeps {
-  readonly fleetWatch: { report(options: { signal: AbortSignal }): Promise<readonly FleetReport[]> }
+  readonly fleetWatch: {
+    report(options: { signal: AbortSignal }): Promise<readonly FleetReport[]>
+    runnerOf(berth: Pick<Berth, 'id' | 'cell'>): Promise<{ image: string; version: number | null; at: Date } | null>
+  }
   /** Null where a rollout is made from outside. */
   readonly rollouts: {
     start(options: { dryRun: boolean; fence: number | null; signal: AbortSignal }): Promise<RolloutEnding>

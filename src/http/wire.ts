@@ -26,7 +26,10 @@ export const berthWire = z
     state: berthStateSchema,
     backend: z.string(),
     cell: z.string(),
-    runnerVersion: z.int().nullable(),
+    runnerVersion: z.int().nullable().meta({
+      description:
+        'Of `image`. Both as the last listing of the fleet showed them, else as the berth had them when it became ready; null when nobody knows.',
+    }),
     image: z.string().nullable(),
     lastError: z.string().nullable(),
     createdAt: dateTime,
@@ -106,7 +109,7 @@ export const meWire = z
       .object({
         id: berthIdSchema,
         state: berthStateSchema,
-        runnerVersion: z.int().nullable(),
+        runnerVersion: z.int().nullable().meta({ description: 'When it became ready. Each run says what ran it.' }),
         readyAt: dateTime.nullable(),
       })
       .nullable(),

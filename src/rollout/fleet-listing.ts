@@ -21,6 +21,10 @@ export interface FleetCount {
 
 export const LAGGARDS_TOLD = 100
 
+/** The versions of the images that somebody has named to the rollout. */
+const versionsOf = (wanted: Wanted | null): ReadonlyMap<string, number> =>
+  new Map([wanted?.candidate, wanted?.previous, wanted].flatMap((one) => (one ? [[one.image, one.version]] : [])))
+
 export const listFleet = async (
   fleet: Pick<Fleet, 'list'>,
   at: Date,
@@ -37,11 +41,9 @@ export const listFleet = async (
 
 /** A listing against what is wanted now. */
 export const countFleet = ({ byImage }: FleetListing, wanted: Wanted | null, now: Date): FleetCount => {
-  const known = new Map(
-    [wanted?.candidate, wanted?.previous, wanted].flatMap((one) => (one ? [[one.image, one.version]] : [])),
-  )
+  const versions = versionsOf(wanted)
   const images = [...byImage]
-    .map(([image, { length: berths }]) => ({ image, version: known.get(image) ?? null, berths }))
+    .map(([image, { length: berths }]) => ({ image, version: versions.get(image) ?? null, berths }))
     .toSorted((one, other) => other.berths - one.berths)
   // Nobody lags behind where nothing is wanted.
   const behind = wanted === null ? null : laggardsOf({ wanted, byImage, now, most: LAGGARDS_TOLD })
@@ -51,4 +53,17 @@ export const countFleet = ({ byImage }: FleetListing, wanted: Wanted | null, now
     laggards: behind?.laggards ?? [],
     laggardsTotal: behind?.total ?? 0,
   }
+}
+
+/** What one berth runs; the version is null for an image that nobody has named. */
+export interface SeenRunner {
+  readonly image: string
+  readonly version: number | null
+  readonly at: Date
+}
+
+/** Null for a berth that was not there. Few ask, so nothing is kept ready for it. */
+export const runnerIn = ({ at, byImage }: FleetListing, wanted: Wanted | null, berthId: BerthId): SeenRunner | null => {
+  const found = [...byImage].find(([, berthIds]) => berthIds.includes(berthId))
+  return found === undefined ? null : { image: found[0], version: versionsOf(wanted).get(found[0]) ?? null, at }
 }

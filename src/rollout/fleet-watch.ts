@@ -1,9 +1,18 @@
+import type { BerthId } from '../domain/ids.ts'
 import type { Clock } from '../domain/ports/clock.ts'
 import type { Events } from '../domain/ports/events.ts'
 import type { FleetCell } from '../domain/ports/fleet-cell.ts'
 import type { Wanted } from '../domain/wanted-image.ts'
 import { reasonOf } from './bring-berths.ts'
-import { countFleet, type FleetCount, type FleetListing, listFleet } from './fleet-listing.ts'
+import type { Berth } from '../domain/tenant.ts'
+import {
+  countFleet,
+  type FleetCount,
+  type FleetListing,
+  listFleet,
+  runnerIn,
+  type SeenRunner,
+} from './fleet-listing.ts'
 import { failureCountOf } from './update-failures.ts'
 import { wantedEvents } from './wanted-events.ts'
 
@@ -24,6 +33,8 @@ export interface FleetWatch {
   report(options: { signal: AbortSignal }): Promise<readonly CellFleetReport[]>
   /** What is known, at once; begins a listing where that is old. */
   known(): readonly CellFleetReport[]
+  /** What a berth runs, by the last listing; null where none has shown it. Begins a listing where that is old, and waits for what costs nothing. */
+  runnerOf(berth: Pick<Berth, 'id' | 'cell'>): Promise<SeenRunner | null>
   /** Tells what somebody does to the rollouts of a cell. */
   start(signal: AbortSignal): Promise<void>
 }
@@ -44,15 +55,17 @@ const LOOK_MS = 15_000
 
 export const createFleetWatch = ({ cells, clock, events }: FleetWatchOptions): FleetWatch => {
   const watched = cells.map((cell) => watchCell(cell, { clock, events }))
+  const byName = new Map(cells.map(({ cell }, index) => [cell, watched[index]]))
   return {
     report: async ({ signal }) => {
       await Promise.all(watched.map((cell) => cell.refresh(signal)))
       return watched.map((cell) => cell.report())
     },
     known: () => {
-      for (const cell of watched) cell.nudge()
+      for (const cell of watched) void cell.nudge()
       return watched.map((cell) => cell.report())
     },
+    runnerOf: async ({ id, cell }) => (await byName.get(cell)?.runnerOf(id)) ?? null,
     start: async (signal) => {
       while (!signal.aborted) {
         await Promise.all(watched.map((cell) => cell.look(signal)))
@@ -66,28 +79,11 @@ interface TimedListing extends FleetListing {
   readonly atMs: number
 }
 
-const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, 'clock' | 'events'>) => {
-  let wanted: { readonly value: Wanted | null } | null = null
+/** The last listing of a cell, and the next one when that is old. */
+const keepListing = (cell: FleetCell, clock: Clock) => {
   let listing: TimedListing | null = null
   let underWay: Promise<void> | null = null
-  const problems: { look: string | null; list: string | null } = { look: null, list: null }
-
-  const look = async (signal: AbortSignal): Promise<void> => {
-    try {
-      const { wanted: reader } = await cell.open({ signal })
-      const known = wanted
-      const value = (await reader?.read({ signal })) ?? null
-      problems.look = null
-      // Another look ended meanwhile, and may have read later: the next one tells what has been done since.
-      if (wanted !== known) return
-      // What was done before this server looked for the first time is not told again.
-      const done = wanted === null ? [] : wantedEvents(wanted.value, value, cell.cell)
-      wanted = { value }
-      for (const event of done) events.emit(event)
-    } catch (error) {
-      if (!signal.aborted) problems.look = reasonOf(error)
-    }
-  }
+  let problem: string | null = null
 
   const list = async (): Promise<void> => {
     // Nobody's own: others wait for the same.
@@ -96,36 +92,70 @@ const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, '
       const { fleet } = await cell.open({ signal })
       const atMs = clock.monotonicMs()
       listing = { ...(await listFleet(fleet, clock.now(), { signal })), atMs }
-      problems.list = null
+      problem = null
     } catch (error) {
-      problems.list = reasonOf(error)
+      problem = reasonOf(error)
     } finally {
       underWay = null
     }
   }
 
-  const nudge = (): void => {
-    if (cell.isNear !== true && listing !== null && clock.monotonicMs() - listing.atMs < LISTING_MS) return
-    underWay ??= list()
+  return {
+    known: () => ({ listing, problem }),
+    /** Answers with the one that is under way, or null. */
+    nudge: (): Promise<void> | null => {
+      const isFresh = listing !== null && clock.monotonicMs() - listing.atMs < LISTING_MS
+      if (cell.isNear === true || !isFresh) underWay ??= list()
+      return underWay
+    },
+  }
+}
+
+const watchCell = (cell: FleetCell, { clock, events }: Pick<FleetWatchOptions, 'clock' | 'events'>) => {
+  let wanted: { readonly value: Wanted | null } | null = null
+  let lookProblem: string | null = null
+  const { nudge, known } = keepListing(cell, clock)
+
+  const look = async (signal: AbortSignal): Promise<void> => {
+    try {
+      const { wanted: reader } = await cell.open({ signal })
+      const before = wanted
+      const value = (await reader?.read({ signal })) ?? null
+      lookProblem = null
+      // Another look ended meanwhile, and may have read later: the next one tells what has been done since.
+      if (wanted !== before) return
+      // What was done before this server looked for the first time is not told again.
+      const done = wanted === null ? [] : wantedEvents(wanted.value, value, cell.cell)
+      wanted = { value }
+      for (const event of done) events.emit(event)
+    } catch (error) {
+      if (!signal.aborted) lookProblem = reasonOf(error)
+    }
   }
 
   return {
     look,
     nudge,
     refresh: async (signal: AbortSignal): Promise<void> => {
-      nudge()
+      const listed = nudge()
       await look(signal)
-      if (underWay !== null) await Promise.race([underWay, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
+      if (listed !== null) await Promise.race([listed, clock.sleep(WAIT_MS, signal).catch(() => undefined)])
+    },
+    runnerOf: async (berthId: BerthId): Promise<SeenRunner | null> => {
+      const listed = nudge()
+      if (cell.isNear === true) await listed
+      const { listing } = known()
+      return listing && runnerIn(listing, wanted?.value ?? null, berthId)
     },
     report: (): CellFleetReport => {
-      const known = wanted?.value ?? null
-      const listed = listing === null ? null : listedView(listing, known, clock)
+      const { listing, problem } = known()
+      const value = wanted?.value ?? null
       return {
         cell: cell.cell,
-        wanted: known,
-        updatesFailed: failureCountOf(known),
-        listed,
-        problem: problems.look ?? problems.list,
+        wanted: value,
+        updatesFailed: failureCountOf(value),
+        listed: listing === null ? null : listedView(listing, value, clock),
+        problem: lookProblem ?? problem,
       }
     },
   }

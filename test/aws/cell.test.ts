@@ -57,7 +57,9 @@ describe('a cell', () => {
 
     const message = await messageOf(open)
 
-    expect(message).toMatch(/^config_invalid: BERTH_CELLS: cell new .*no stack other-foundation.*`berth init`/)
+    expect(message).toMatch(
+      /^config_invalid: Cell new .*no stack other-foundation.*`berth init`.*BERTH_CELLS.*--region/,
+    )
   })
 
   test('with the foundation of an older Berth names what is missing', async () => {

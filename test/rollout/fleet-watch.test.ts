@@ -12,7 +12,7 @@ import { berthAt, v1, v2 } from './scripted-fleet.ts'
 const on = (image: string, from: number, count: number): readonly FleetMember[] =>
   Array.from({ length: count }, (_, index) => ({ berthId: berthAt(from + index), image }))
 
-const openSite = (members: readonly FleetMember[], wanted: Wanted | null = { ...v1, fence: 0 }) => {
+const openSite = (members: readonly FleetMember[], wanted: Wanted | null = { ...v1, fence: 0 }, isNear = false) => {
   const clock = createVirtualClock()
   const events = createEventLog()
   const site = { members, wanted, listings: 0, away: false, held: Promise.resolve(), clock, events }
@@ -27,7 +27,10 @@ const openSite = (members: readonly FleetMember[], wanted: Wanted | null = { ...
     if (site.away) throw new Error('the cell is away')
     return { fleet, wanted: { read: async () => site.wanted } }
   }
-  return { site, watch: createFleetWatch({ cells: [{ cell: 'home', open }], clock, events }) }
+  return {
+    site,
+    watch: createFleetWatch({ cells: [{ cell: 'home', open, ...(isNear && { isNear }) }], clock, events }),
+  }
 }
 const signal = quiet()
 
@@ -84,6 +87,27 @@ test('of many laggards it tells the number and the first', async () => {
 
   expect(cell?.listed?.laggardsTotal).toBe(50_000)
   expect(cell?.listed?.laggards).toHaveLength(LAGGARDS_TOLD)
+})
+
+test('what one berth runs comes from the last listing; of an image that nobody named the version is not known', async () => {
+  const { watch } = openSite([...on(v1.image, 0, 2), ...on('r@sha256:other', 2, 1)])
+  const runs = (index: number, cell = 'home') => watch.runnerOf({ id: berthAt(index), cell })
+  const early = await runs(1)
+  await watch.report({ signal })
+
+  expect([early, await runs(3), await runs(1, 'away')]).toEqual([null, null, null])
+  expect(await runs(1)).toMatchObject(v1)
+  expect(await runs(2)).toMatchObject({ image: 'r@sha256:other', version: null })
+})
+
+test('where a listing costs nothing, what a berth runs is looked up for each answer', async () => {
+  const { site, watch } = openSite(on(v1.image, 0, 1), { ...v2, fence: 0, previous: v1 }, true)
+  await watch.report({ signal })
+  const runs = () => watch.runnerOf({ id: berthAt(0), cell: 'home' })
+  const before = await runs()
+  site.members = on(v2.image, 0, 1)
+
+  expect([before, await runs()]).toMatchObject([v1, v2])
 })
 
 test('a cell that is away is told as such, and what was known of it stays', async () => {

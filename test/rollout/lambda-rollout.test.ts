@@ -264,6 +264,27 @@ test('why Lambda refused an update is told by the servers, until a rollout has b
   await expect.poll(async () => (await fleet()).updatesFailed).toBe(0)
 })
 
+test("what a tenant's berth runs is told as the fleet runs it, and not as its row remembers", async () => {
+  await using home = await openCellOn2('told')
+  await using server = await startServer({
+    BERTH_BACKEND: 'lambda',
+    BERTH_CELLS: JSON.stringify([{ name: 'home', region: home.cell.region, deployment: 'told' }]),
+    BERTH_SPARES: '0',
+    BERTH_PYTHON: '/nowhere/python',
+  })
+  await server.as('ada')('POST', '/v1/runs', { json: { language: 'python', code: '1' } })
+  const deps = { ...home, wanted: home.wantedImage, activity: null, clock, ids, events: createEventLog() }
+  const settings = { ...defaultRolloutSettings, creationMs: 0, selfTestMs: 120_000 }
+  const target = { image: await home.image('v3', version3), version: 3 }
+  const options = { scope: { kind: 'all' }, onUnhealthy: 'halt', dryRun: false, settings, signal: quiet() } as const
+  const { state } = await runRollout(deps, { ...options, target })
+  const told = async () => (await server.operator('GET', '/v1/tenants?project=demo&uid=ada')).body.data[0].berth
+
+  await expect.poll(told).toMatchObject({ runnerVersion: 3, image: target.image })
+  const { id } = await told()
+  expect([state, (await server.composed.store.berths.find(id))?.runnerVersion]).toEqual(['done', 2])
+})
+
 interface Seen {
   readonly startedMs: number
   readonly status: string

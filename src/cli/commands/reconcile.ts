@@ -31,7 +31,7 @@ export const reconcileCommand: CommandSpec = {
       .finally(() => progress.stop())
     const { resources, rows, tenants, findings } = report
     terminal.answer(report, () => [
-      `${resources} berths exist, ${rows} are meant to, ${tenants} tenants; ${findings.length} gaps`,
+      `${resources} berths exist, ${rows} are meant to, ${tenants} tenants; gaps: ${findings.length}`,
       ...(findings.length === 0 ? [] : terminal.table(columns, findings.map(cellsOf))),
       ...hintsOf(report, rebuild),
     ])

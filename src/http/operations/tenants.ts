@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BerthError } from '../../domain/errors.ts'
 import { tenantIdSchema, type TenantId } from '../../domain/ids.ts'
-import { externalIdSchema, tenantStateSchema, type Tenant } from '../../domain/tenant.ts'
+import { type Berth, externalIdSchema, tenantStateSchema, type Tenant } from '../../domain/tenant.ts'
 import type { HttpDeps } from '../http-deps.ts'
 import type { KnownTenant } from '../known-tenant.ts'
 import type { Operation } from '../operation.ts'
@@ -39,8 +39,18 @@ const findById = async (deps: HttpDeps, tenantId: TenantId): Promise<KnownTenant
   return found
 }
 
+/** A row says what the berth ran when it became ready; rollouts change that, and no row. */
+const asItRuns = async ({ fleetWatch }: HttpDeps, berth: Berth): Promise<Berth> => {
+  const seen = await fleetWatch.runnerOf(berth)
+  if (seen === null || seen.at < (berth.readyAt ?? seen.at)) return berth
+  return { ...berth, image: seen.image, runnerVersion: seen.version }
+}
+
+const view = async (deps: HttpDeps, tenant: Tenant, berth: Berth | null) =>
+  viewTenant(tenant, berth === null ? null : await asItRuns(deps, berth))
+
 const viewWithBerth = async (deps: HttpDeps, tenant: Tenant) =>
-  viewTenant(tenant, await deps.store.berths.findByTenant(tenant.id))
+  view(deps, tenant, await deps.store.berths.findByTenant(tenant.id))
 
 const listQuery = z.strictObject({
   ...pageQuery,
@@ -65,7 +75,7 @@ const listTenants = (deps: HttpDeps): Operation => ({
     if (project !== undefined || uid !== undefined) {
       const externalId = parseInput(externalIdSchema, { project, uid, identityTenant }, { where: 'query' })
       const found = await deps.provisioner.find(externalId)
-      const data = found === null ? [] : [viewTenant(found.tenant, found.berth)]
+      const data = found === null ? [] : [await view(deps, found.tenant, found.berth)]
       return sendJson(response, 200, { data, nextCursor: null })
     }
     const page = await deps.store.tenants.list({ limit, cursor: cursor ?? null, state: state ?? null })
@@ -92,7 +102,7 @@ const createTenant = (deps: HttpDeps): Operation => ({
     const { tenant, berth, outcome } = await deps.provisioner.signUp(externalId, null, { byOperator: true })
     if (outcome === 'tombstone') throw new BerthError('tenant_deleted', 'A tenant of this name was deleted.')
     response.setHeader('Location', `/v1/tenants/${tenant.id}`)
-    sendJson(response, outcome === 'created' ? 201 : 200, viewTenant(tenant, berth))
+    sendJson(response, outcome === 'created' ? 201 : 200, await view(deps, tenant, berth))
   },
 })
 
@@ -130,7 +140,7 @@ const getTenant = (deps: HttpDeps): Operation => ({
   errors: ['not_found'],
   async handle(context) {
     const { tenant, berth } = await findById(deps, tenantIdOf(context))
-    sendJson(context.response, 200, viewTenant(tenant, berth))
+    sendJson(context.response, 200, await view(deps, tenant, berth))
   },
 })
 
