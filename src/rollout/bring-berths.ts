@@ -23,6 +23,8 @@ export const bringBerths = async (
     for (const member of waiting) {
       stop ??= bringing.mayGoOn() ?? (await rollout.reasonToStop())
       if (stop !== null) return
+      // Since it was listed.
+      if (rollout.isPinned(member.berthId)) continue
       const brought = await bringBerth(rollout, member.berthId)
       if (!brought) continue
       if (rollout.note(member)) bringing.onBrought?.(member.berthId)

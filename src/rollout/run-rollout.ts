@@ -1,5 +1,5 @@
 import type { BerthId } from '../domain/ids.ts'
-import { BerthError } from '../domain/errors.ts'
+import { BerthError, isBerthError } from '../domain/errors.ts'
 import type { RunnerImage, Wanted } from '../domain/wanted-image.ts'
 import { assertNamed } from './assert-named.ts'
 import { bringBerths } from './bring-berths.ts'
@@ -12,7 +12,7 @@ import { type RolloutOptions, RunningRollout, type Stop } from './running-rollou
 import { watchPace } from './slow-image.ts'
 import { sweep } from './sweep.ts'
 import { recordFailures } from './update-failures.ts'
-import { hold, isSame, promote, propose, targetOf } from './wanted-changes.ts'
+import { hold, isSame, promote, propose, rollBackTo, targetOf } from './wanted-changes.ts'
 
 export interface ForwardOptions extends RolloutOptions {
   /** Null goes on with what is on its way. */
@@ -186,5 +186,18 @@ const afterUnhealthy = async (rollout: RunningRollout, options: ForwardOptions, 
   }, options)
   const hasBack = wanted.candidate !== undefined || wanted.previous !== undefined
   if (options.onUnhealthy === 'halt' || !isOurs(wanted) || !hasBack) return rollout.report()
+  const barred = whyNoWayBack(wanted)
+  if (barred !== null) return { ...rollout.report(), reason: `${stop.reason}; not rolled back: ${barred}` }
   return { ...(await rollBack(deps, options)), reason: stop.reason }
+}
+
+/** A fence that was raised meanwhile may bar it. What the image did must be told all the same. */
+const whyNoWayBack = (wanted: Wanted): string | null => {
+  try {
+    rollBackTo(wanted)
+    return null
+  } catch (error) {
+    if (isBerthError(error)) return error.message
+    throw error
+  }
 }

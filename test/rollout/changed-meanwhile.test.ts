@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
+import { pin } from '../../src/rollout/wanted-changes.ts'
+import { berthAt, openRolloutSite, v1, v2 } from './scripted-fleet.ts'
+
+test('a berth that is pinned while a rollout is on its way stays where it is', async () => {
+  const last = berthAt(99)
+  const one = { berthId: last, image: v1.image, reason: 'their audit', until: '2100-01-02T00:00:00Z' }
+  const site = openRolloutSite(100, {
+    updateMs: () => 1000,
+    fails: () => {
+      if (site.wanted !== null && site.updates.length === 20) site.wanted = pin(site.wanted, one)
+      return null
+    },
+  })
+
+  const report = await site.roll({ settings: { ...defaultRolloutSettings, atOnce: 4 } })
+
+  expect(site.images.get(last)).toBe(v1.image)
+  expect(report).toMatchObject({ state: 'done', updated: 99, pinned: [one] })
+})
+
+test('an image that is not well halts with its reason where the fence bars the way back', async () => {
+  const site = openRolloutSite(100, {
+    updateMs: () => 1000,
+    fails: () => {
+      // An operator who raises it while the rest is on its way.
+      if (site.wanted?.version === v2.version) site.wanted = { ...site.wanted, fence: v2.version }
+      return null
+    },
+    examined: (_, image) => image !== v2.image || site.wanted?.fence === 0,
+  })
+
+  const report = await site.roll({ onUnhealthy: 'roll_back' })
+
+  expect(report.state).toBe('halted')
+  expect(report.reason).toContain('self-test')
+  expect(report.reason).toContain('behind the fence')
+  expect(site.wanted).toMatchObject({ image: v2.image, held: expect.stringContaining('self-test') })
+})
