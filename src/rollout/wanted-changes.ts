@@ -15,11 +15,9 @@ export const isSame = (one: RunnerImage, other: RunnerImage): boolean =>
 export const propose = (present: Wanted | null, target: RunnerImage): Wanted => {
   if (present === null) return { ...target, fence: 0 }
   if (target.version < present.fence) throw behindFence(present, target)
-  if (isSame(present, target)) return without(present, 'candidate')
-  // Neither is a way around a hold of the same image, nor is what could not be brought to it forgotten.
-  if (targetOf(present).image === target.image || present.image === target.image)
-    return { ...present, candidate: target }
-  return { ...without(without(present, 'held'), 'failed'), candidate: target }
+  // A hold, and what could not be updated, are about the image that was on its way: neither is a way around a hold of the same image.
+  const base = targetOf(present).image === target.image ? present : without(without(present, 'held'), 'failed')
+  return isSame(present, target) ? without(base, 'candidate') : { ...base, candidate: target }
 }
 
 /** The image has passed the first waves: new berths get it too. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
-import { pin } from '../../src/rollout/wanted-changes.ts'
-import { berthAt, openRolloutSite, v1, v2 } from './scripted-fleet.ts'
+import { hold, pin, promote, propose } from '../../src/rollout/wanted-changes.ts'
+import { berthAt, openRolloutSite, v1, v2, v3 } from './scripted-fleet.ts'
 
 test('a berth that is pinned while a rollout is on its way stays where it is', async () => {
   const last = berthAt(99)
@@ -37,4 +37,17 @@ test('an image that is not well halts with its reason where the fence bars the w
   expect(report.reason).toContain('self-test')
   expect(report.reason).toContain('behind the fence')
   expect(site.wanted).toMatchObject({ image: v2.image, held: expect.stringContaining('self-test') })
+})
+
+test('the wanted image that is started again is not held by what halted the one after it', async () => {
+  const site = openRolloutSite(10)
+  const offered = promote(propose({ ...v1, fence: 0 }, v2), v2)
+  for (const [index, berthId] of [...site.images.keys()].entries())
+    site.images.set(berthId, index < 2 ? v3.image : v2.image)
+  site.wanted = hold(propose(offered, v3), 'version 3 crashes')
+
+  const report = await site.roll({ target: v2 })
+
+  expect(report).toMatchObject({ state: 'done', updated: 2, images: { [v2.image]: 10 } })
+  expect(site.wanted.held).toBeUndefined()
 })
