@@ -179,16 +179,17 @@ const watchWave = (rollout: RunningRollout, berthIds: readonly BerthId[]) => {
 const afterUnhealthy = async (rollout: RunningRollout, options: ForwardOptions, stop: Stop): Promise<RolloutReport> => {
   const { deps, target } = rollout
   const isOurs = (wanted: Wanted | null): wanted is Wanted => wanted !== null && isSame(targetOf(wanted), target)
-  // Others who work on the same image stop too.
-  const wanted = await deps.wanted.change((present) => {
+  const heldHere = (present: Wanted | null): Wanted => {
     if (isOurs(present)) return hold(present, stop.reason)
     return present ?? { ...target, fence: 0 }
-  }, options)
+  }
+  // Others who work on the same image stop too.
+  const wanted = await rollout.retried(() => deps.wanted.change(heldHere, options))
   const hasBack = wanted.candidate !== undefined || wanted.previous !== undefined
   if (options.onUnhealthy === 'halt' || !isOurs(wanted) || !hasBack) return rollout.report()
   const barred = whyNoWayBack(wanted)
   if (barred !== null) return { ...rollout.report(), reason: `${stop.reason}; not rolled back: ${barred}` }
-  return { ...(await rollBack(deps, options)), reason: stop.reason }
+  return { ...(await rollout.retried(() => rollBack(deps, options))), reason: stop.reason }
 }
 
 /** A fence that was raised meanwhile may bar it. What the image did must be told all the same. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { BerthError } from '../../src/domain/errors.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
 import { hold, pin, promote, propose } from '../../src/rollout/wanted-changes.ts'
 import { berthAt, openRolloutSite, v1, v2, v3 } from './scripted-fleet.ts'
@@ -50,4 +51,20 @@ test('the wanted image that is started again is not held by what halted the one 
 
   expect(report).toMatchObject({ state: 'done', updated: 2, images: { [v2.image]: 10 } })
   expect(site.wanted.held).toBeUndefined()
+})
+
+test('an image that is not well is taken back although the place of the wanted image answers late', async () => {
+  const site = openRolloutSite(100, { examined: (_, image) => image !== v2.image })
+  const { change } = site.deps.wanted
+  let calls = 0
+  site.deps.wanted.change = async (make, options) => {
+    calls += 1
+    if (calls === 2 || calls === 4) throw new BerthError('backend_unavailable', 'SSM answers with 500')
+    return change(make, options)
+  }
+
+  const report = await site.roll({ onUnhealthy: 'roll_back' })
+
+  expect(calls).toBeGreaterThanOrEqual(5)
+  expect(report).toMatchObject({ state: 'rolled_back', images: { [v1.image]: 100 } })
 })
