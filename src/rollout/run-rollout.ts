@@ -7,6 +7,7 @@ import { checkHealth, tooManyFailed } from './check-health.ts'
 import { planWaves, type Wave } from './plan-waves.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
 import type { RolloutReport } from './rollout-report.ts'
+import { recentRuns } from './recent-runs.ts'
 import { rollBack } from './roll-back.ts'
 import { type RolloutOptions, RunningRollout, type Stop } from './running-rollout.ts'
 import { watchPace } from './slow-image.ts'
@@ -58,12 +59,12 @@ const proposed = async (deps: RolloutDeps, { target, dryRun, signal }: ForwardOp
 
 const plan = async (rollout: RunningRollout, wanted: Wanted): Promise<readonly Wave[]> => {
   const { deps, signal, scope, settings, target } = rollout
-  const [members, canaries, suspended, runs] = await Promise.all([
+  const [members, canaries, suspended] = await Promise.all([
     rollout.list(),
     deps.activity?.canaries({ signal }) ?? [],
     deps.activity?.suspended({ signal }) ?? [],
-    deps.activity?.runsSince(new Date(0), { signal }) ?? [],
   ])
+  const runs = await recentRuns(deps, members, signal)
   rollout.canaries = new Set(canaries)
   for (const berthId of suspended) rollout.suspended.add(berthId)
   // Before anybody is offered the target, the wanted image is what untouched berths have; afterwards it is the one before.
