@@ -7,7 +7,9 @@ import type { RunningRollout, Stop } from './running-rollout.ts'
 export const compareRuns = async (rollout: RunningRollout): Promise<Stop | null> => {
   const { deps, settings, signal, startedAt } = rollout
   if (deps.activity === null) return null
-  const rows = await deps.activity.runsSince(startedAt, { signal })
+  // The store knows other cells too, where other images run and other regions are ill.
+  const here = new Set(rollout.members.map(({ berthId }) => berthId))
+  const rows = (await deps.activity.runsSince(startedAt, { signal })).filter(({ berthId }) => here.has(berthId))
   const brought = broughtBy(rollout)
   const onNew = shareOf(
     withoutWorst(

@@ -38,6 +38,18 @@ test('one tenant whose runs fail on the old image does not hide an image that fa
   expect(await site.roll()).toMatchObject({ state: 'halted', updated: 6 })
 })
 
+test('runs that fail in another cell do not hide an image that fails the runs of this one', async () => {
+  const away = Array.from({ length: 50 }, (_, index) => runsOf(berthAt(1000 + index), 20, true))
+  const site = openRolloutSite(200, {
+    activity: activityOf(() => [
+      ...[...site.images].flatMap(([berthId, image]) => (image === v2.image ? [runsOf(berthId, 20, true)] : [])),
+      ...away,
+    ]),
+  })
+
+  expect(await site.roll()).toMatchObject({ state: 'halted', updated: 6 })
+})
+
 test('a rollout that was cut off counts the runs of those whom it had brought before', async () => {
   const site = openRolloutSite(200, {
     activity: activityOf(() =>

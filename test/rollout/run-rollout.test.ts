@@ -143,13 +143,20 @@ const failing = (share: number) => ({
       ? []
       : [
           { berthId: berthAt(0), runs: 30, platformFailures: 30 * share, lastAt: new Date() },
-          { berthId: berthAt(500), runs: 1000, platformFailures: 50, lastAt: new Date() },
+          { berthId: berthAt(20), runs: 1000, platformFailures: 50, lastAt: new Date() },
         ],
 })
 
 test('an image that passes the self-test and fails runs is stopped by its runs', async () => {
-  const bad = await openRolloutSite(20, { activity: failing(0.2) }).roll()
-  const well = await openRolloutSite(20, { activity: failing(0.1) }).roll()
+  const openSite = (share: number) => {
+    const site = openRolloutSite(21, { activity: failing(share) })
+    // One stays on the old image to the end.
+    const pin = { berthId: berthAt(20), image: v1.image, reason: 'audit', until: '2099-01-01T00:00:00Z' }
+    site.wanted = { ...v1, fence: 0, pins: [pin] }
+    return site
+  }
+  const bad = await openSite(0.2).roll()
+  const well = await openSite(0.1).roll()
 
   expect(bad).toMatchObject({
     state: 'halted',
