@@ -6,6 +6,7 @@ import { createWake, type Wake } from '../domain/wake.ts'
 import { type ActiveRuns, createActiveRuns } from './active-runs.ts'
 import { Admission } from './admission.ts'
 import type { DispatcherDeps } from './dispatcher.ts'
+import { createMend, type Mend } from './mend.ts'
 import { RunRecorder } from './run-recorder.ts'
 import type { Settings } from './settings.ts'
 
@@ -15,6 +16,7 @@ export interface Core extends DispatcherDeps {
   readonly admission: Admission
   readonly recorder: RunRecorder
   readonly active: ActiveRuns
+  readonly mend: Mend
   /** What every answer of this sandbox level says, for example that there is no sandbox. */
   readonly warningsOf: (level: string) => Promise<readonly string[]>
   /** Wakes the worker of asynchronous runs. */
@@ -37,6 +39,7 @@ export const createCore = (deps: DispatcherDeps, settings: Settings): Core => {
     admission,
     recorder: new RunRecorder(deps),
     active: createActiveRuns(deps.clock),
+    mend: createMend(deps.fleet, deps.clock),
     warningsOf: rememberWarnings(deps.dispatch),
     work: createWake(deps.clock),
     lease: () => ({ owner, until: new Date(deps.clock.now().getTime() + settings.leaseMs) }),

@@ -3,7 +3,7 @@ import type { BerthId } from '../domain/ids.ts'
 import type { DispatchOptions, DispatchRequest } from '../domain/ports/dispatch.ts'
 import type { Fence } from '../domain/ports/fences.ts'
 import type { RunnerReply } from '../domain/runner-protocol.ts'
-import type { DispatcherDeps } from './dispatcher.ts'
+import type { Core } from './core.ts'
 import { CANCEL_GRACE_MS, DISPATCH_GRACE_MS } from './settings.ts'
 
 export interface DispatchWork {
@@ -14,7 +14,7 @@ export interface DispatchWork {
   readonly onOutput: DispatchOptions['onOutput'] | undefined
 }
 
-type Deps = Pick<DispatcherDeps, 'dispatch' | 'fleet' | 'fences' | 'clock' | 'events'>
+type Deps = Pick<Core, 'dispatch' | 'mend' | 'fences' | 'clock' | 'events'>
 
 /** A reason of its own: without one each abort makes an exception with its stack, on the path of every run. */
 const OVER = 'over'
@@ -79,7 +79,7 @@ const dispatchTwice = async (deps: Deps, work: DispatchWork): Promise<RunnerRepl
   } catch (error) {
     work.signal.throwIfAborted()
     if (!isBerthError(error) || !isRefusal(error)) throw error
-    await mend(deps, fence, { error, work })
+    await bringPast(deps, fence, { error, work })
     // It may have been raised meanwhile.
     return dispatchOnce(deps, behindFence(work, await fenceOf(deps, work)))
   }
@@ -98,7 +98,7 @@ const isRefusal = ({ code, data }: BerthError): boolean =>
   code === 'runner_outdated' || (code === 'runner_failed' && typeof data['runnerVersion'] === 'number')
 
 /** @throws {BerthError} the error itself when there is no image to update to */
-const mend = async (
+const bringPast = async (
   deps: Deps,
   fence: Fence | null,
   { error, work }: { error: BerthError; work: DispatchWork },
@@ -112,7 +112,7 @@ const mend = async (
   })
   if (error.code !== 'runner_outdated') return
   if (fence === null) throw error
-  await deps.fleet.update(berthId, fence.image, { signal }).catch((cause: unknown) => {
+  await deps.mend(berthId, fence.image, { signal }).catch((cause: unknown) => {
     // Where berths share a runner, only whoever rolls out can bring it past the fence.
     throw isBerthError(cause) && cause.code === 'unsupported' ? error : cause
   })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { BerthError } from '../../src/domain/errors.ts'
 import { codeOf } from '../contract/content.ts'
 import { ask, openDispatchSite } from '../support/dispatch-site.ts'
+import { clock } from '../support/provisioning-site.ts'
 import { createScriptedDispatch, replyTo } from '../support/scripted-dispatch.ts'
 
 const fence = { minRunnerVersion: 2, image: 'runner@sha256:new' }
@@ -59,6 +60,28 @@ test('a runner that stays outdated is tried once and then told', async () => {
 
   expect(await codeOf(site.dispatcher.run(ask()))).toBe('runner_outdated')
   expect(dispatch.requests).toHaveLength(2)
+})
+
+test('a runner that refuses every run has its berth looked at once in half a minute, and again at the next fence', async () => {
+  const dispatch = createScriptedDispatch(() => {
+    throw new BerthError('runner_outdated', 'old')
+  })
+  let now = fence
+  // Not 0, which the cache takes for no time at all.
+  let nowMs = 1
+  const paused = { ...clock, monotonicMs: () => nowMs }
+  await using site = await openDispatchSite({ dispatch, fence: () => now, clock: paused })
+  const refusedRun = () => codeOf(site.dispatcher.run(ask()))
+
+  for (let turn = 0; turn < 10; turn += 1) expect(await refusedRun()).toBe('runner_outdated')
+  expect([dispatch.requests.length, site.updates]).toEqual([20, [fence.image]])
+
+  nowMs += 30_001
+  await refusedRun()
+  now = { minRunnerVersion: 3, image: 'runner@sha256:newer' }
+  await refusedRun()
+
+  expect(site.updates).toEqual([fence.image, fence.image, now.image])
 })
 
 test('a runner that no single berth can be brought past stays outdated, which is no fault of the caller', async () => {

@@ -147,16 +147,17 @@ const failing = (share: number) => ({
         ],
 })
 
+const openFailing = (share: number) => {
+  const site = openRolloutSite(21, { activity: failing(share) })
+  // One stays on the old image to the end.
+  const pin = { berthId: berthAt(20), image: v1.image, reason: 'audit', until: '2099-01-01T00:00:00Z' }
+  site.wanted = { ...v1, fence: 0, pins: [pin] }
+  return site
+}
+
 test('an image that passes the self-test and fails runs is stopped by its runs', async () => {
-  const openSite = (share: number) => {
-    const site = openRolloutSite(21, { activity: failing(share) })
-    // One stays on the old image to the end.
-    const pin = { berthId: berthAt(20), image: v1.image, reason: 'audit', until: '2099-01-01T00:00:00Z' }
-    site.wanted = { ...v1, fence: 0, pins: [pin] }
-    return site
-  }
-  const bad = await openSite(0.2).roll()
-  const well = await openSite(0.1).roll()
+  const bad = await openFailing(0.2).roll()
+  const well = await openFailing(0.1).roll()
 
   expect(bad).toMatchObject({
     state: 'halted',
