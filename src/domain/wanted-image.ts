@@ -45,6 +45,8 @@ export const wantedImageSchema = z
     previous: runnerImageSchema.optional(),
     /** Why no rollout goes on: somebody paused it, or it halted. */
     held: z.string().min(1).max(500).optional(),
+    /** Somebody did, so the next image is held too, until somebody resumes. */
+    paused: z.literal(true).optional(),
     pins: z.array(pinSchema).optional(),
     /** Until a rollout has brought them there too. */
     failed: failuresSchema.optional(),

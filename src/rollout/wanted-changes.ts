@@ -15,8 +15,8 @@ export const isSame = (one: RunnerImage, other: RunnerImage): boolean =>
 export const propose = (present: Wanted | null, target: RunnerImage): Wanted => {
   if (present === null) return { ...target, fence: 0 }
   if (target.version < present.fence) throw behindFence(present, target)
-  // A hold, and what could not be updated, are about the image that was on its way: neither is a way around a hold of the same image.
-  const base = targetOf(present).image === target.image ? present : without(without(present, 'held'), 'failed')
+  // A halt, and what could not be updated, are about the image that was on its way: neither is a way around a hold of the same image.
+  const base = targetOf(present).image === target.image ? present : afresh(present)
   return isSame(present, target) ? without(base, 'candidate') : { ...base, candidate: target }
 }
 
@@ -45,7 +45,7 @@ export const offer = (present: Wanted | null, target: RunnerImage): Wanted => {
  * when that is behind the fence
  */
 export const rollBackTo = (present: Wanted): Wanted => {
-  const { candidate, previous, ...rest } = without(without(present, 'held'), 'failed')
+  const { candidate, previous, ...rest } = afresh(present)
   const back =
     candidate === undefined && previous !== undefined ? previous : { image: rest.image, version: rest.version }
   if (back.version < present.fence) throw behindFence(present, back)
@@ -54,7 +54,14 @@ export const rollBackTo = (present: Wanted): Wanted => {
 
 export const hold = (present: Wanted, reason: string): Wanted => ({ ...present, held: reason.slice(0, 500) })
 
-export const resume = (present: Wanted): Wanted => without(present, 'held')
+/** Holds whatever comes next as well. */
+export const pause = (present: Wanted, reason: string): Wanted => ({ ...hold(present, reason), paused: true })
+
+export const resume = (present: Wanted): Wanted => without(without(present, 'held'), 'paused')
+
+/** Without what was said of the image that was on its way. A pause was said of all. */
+const afresh = (present: Wanted): Omit<Wanted, 'failed'> =>
+  without(present.paused === true ? present : without(present, 'held'), 'failed')
 
 /** @throws {BerthError} conflict when berths could not be brought before it, or are on their way behind it */
 export const raiseFence = (present: Wanted, fence: number): Wanted => {
@@ -80,7 +87,7 @@ const others = ({ pins = [] }: Wanted, berthId: Pin['berthId']): Pin[] => pins.f
 export const pinsAt = ({ pins = [] }: Wanted, now: Date): readonly Pin[] =>
   pins.filter(({ until }) => new Date(until) > now)
 
-const without = <T extends Wanted, K extends 'candidate' | 'held' | 'failed' | 'previous'>(
+const without = <T extends Wanted, K extends 'candidate' | 'held' | 'failed' | 'paused' | 'previous'>(
   wanted: T,
   key: K,
 ): Omit<T, K> => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { BerthError } from '../../src/domain/errors.ts'
+import { rollBack } from '../../src/rollout/roll-back.ts'
 import { defaultRolloutSettings } from '../../src/rollout/rollout-options.ts'
-import { hold, pin, promote, propose } from '../../src/rollout/wanted-changes.ts'
+import { hold, pause, pin, promote, propose, resume } from '../../src/rollout/wanted-changes.ts'
+import { quiet } from '../contract/content.ts'
 import { berthAt, openRolloutSite, v1, v2, v3 } from './scripted-fleet.ts'
 
 test('a berth that is pinned while a rollout is on its way stays where it is', async () => {
@@ -51,6 +53,34 @@ test('the wanted image that is started again is not held by what halted the one 
 
   expect(report).toMatchObject({ state: 'done', updated: 2, images: { [v2.image]: 10 } })
   expect(site.wanted.held).toBeUndefined()
+})
+
+test('a cell that somebody paused holds the next image too, and goes on with it when it is resumed', async () => {
+  const site = openRolloutSite(10)
+  site.wanted = pause({ ...v1, fence: 0 }, 'the region is ill')
+
+  const held = await site.roll({ target: v2 })
+  const before = [...site.updates]
+  site.wanted = resume(site.wanted)
+  const done = await site.roll({ target: null })
+
+  expect(held).toMatchObject({ state: 'held', reason: 'the region is ill', updated: 0 })
+  expect([before, done.state, site.images.get(berthAt(0))]).toEqual([[], 'done', v2.image])
+  // Control: what halted one image holds no other.
+  const halted = openRolloutSite(10)
+  halted.wanted = hold({ ...v1, fence: 0, candidate: v2 }, 'version 2 crashes')
+  expect(await halted.roll({ target: v3 })).toMatchObject({ state: 'done' })
+})
+
+test('a way back that is asked for in a pause goes, and the pause stays', async () => {
+  const site = openRolloutSite(10)
+  site.wanted = pause({ ...v2, fence: 0, previous: v1 }, 'the region is ill')
+  for (const berthId of site.images.keys()) site.images.set(berthId, v2.image)
+
+  const back = await site.pass(rollBack(site.deps, { settings: defaultRolloutSettings, signal: quiet() }))
+
+  expect(back).toMatchObject({ state: 'rolled_back', images: { [v1.image]: 10 } })
+  expect(site.wanted).toMatchObject({ image: v1.image, held: 'the region is ill', paused: true })
 })
 
 test('an image that is not well is taken back although the place of the wanted image answers late', async () => {

@@ -276,7 +276,8 @@ const ownerOf = (pins: RolloutStatus['pins'], berthId: BerthId): string => {
 
 const pause: CommandSpec = {
   usage: 'pause',
-  description: 'Have rollouts of a cell stop after the updates that are under way.',
+  description:
+    'Have rollouts of a cell stop after the updates that are under way, and those of the next images too, until resume.',
   caller: 'aws',
   options: [...placeOptions, ['--reason <text>', 'why, for whoever looks at it next (default "paused")']],
   examples: ['rollout pause --reason "the region is ill"'],

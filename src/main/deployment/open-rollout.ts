@@ -17,7 +17,7 @@ import type { RolloutDeps } from '../../rollout/rollout-deps.ts'
 import { defaultRolloutSettings, type RolloutScope, type RolloutSettings } from '../../rollout/rollout-options.ts'
 import type { RolloutReport } from '../../rollout/rollout-report.ts'
 import { runRollout } from '../../rollout/run-rollout.ts'
-import { hold, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
+import { pause, raiseFence, resume, unpin } from '../../rollout/wanted-changes.ts'
 import { openStore } from '../../store/open-store.ts'
 import { createRandomIds } from '../random-ids.ts'
 import { type NamedBerths, tenantsIn } from './berths-of-tenants.ts'
@@ -110,7 +110,7 @@ export const openRollout = async (
       }))
       return { ...status, pins }
     },
-    pause: (reason) => change((present) => hold(present, reason)),
+    pause: (reason) => change((present) => pause(present, reason)),
     raiseFence: (version) => change((present) => raiseFence(present, version)),
     pin: (one, names) => pinBerth(deps, { one, ...(names && { names }), signal }),
     unpin: (berthId) => change((present) => unpin(present, berthId)),
